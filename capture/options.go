@@ -1,0 +1,55 @@
+package capture
+
+import "time"
+
+// Options says which camera, stream or clip, and how to treat it. Width, Height, FPS, FourCC and the controls are asked
+// of a V4L2 camera and of the belt; other sources have what they have.
+type Options struct {
+	// Source is what to open:
+	//
+	//	belt:                      the drawn sorting belt (Belt says what it draws)
+	//	v4l2:/dev/v4l/by-id/…      a camera; v4l2:0 is /dev/video0
+	//	rtsp://user:pass@host/path a stream, over TCP
+	//	http://host/stream.mjpg    HTTP MJPEG
+	//	file:path                  a video file
+	//	images:path                a picture, a folder of pictures or a glob
+	//	gst:pipeline               any GStreamer pipeline that ends in BGR frames (appsink is appended)
+	Source string `yaml:"source"`
+
+	Width  int     `yaml:"width"`  // pixels; 0: what the camera offers
+	Height int     `yaml:"height"` // pixels; 0: what the camera offers
+	FPS    float64 `yaml:"fps"`    // frames per second; 0: what the camera offers
+	FourCC string  `yaml:"fourcc"` // four letters such as MJPG or YUYV; empty: what the camera offers
+
+	Controls Controls    `yaml:"controls"`
+	Belt     BeltOptions `yaml:"belt"`
+
+	// Pace "live" plays a clip or pictures at their own rate and drops what comes too fast, as a camera would;
+	// "fast" reads as fast as frames are wanted and drops nothing.
+	Pace string `yaml:"pace"`
+	Loop bool   `yaml:"loop"` // begin again at the end of a clip or folder
+
+	// Latency is how long a frame takes from exposure to arrival; it is taken off the arrival to give Frame.Time.
+	Latency time.Duration `yaml:"latency"`
+	// Stall is how long without a frame until the camera counts as stalled and is opened anew.
+	Stall time.Duration `yaml:"stall"`
+	// BackoffMin and BackoffMax bound the wait before a camera is opened again; it doubles from one to the other,
+	// with up to a quarter of jitter.
+	BackoffMin time.Duration `yaml:"backoff_min"`
+	BackoffMax time.Duration `yaml:"backoff_max"`
+}
+
+// Controls are what a sorting line locks so that colours and sharpness stay as they were in training. Each is empty
+// (leave alone), "auto", or a number in the driver's own unit (v4l2-ctl --list-ctrls shows the ranges).
+type Controls struct {
+	Exposure     string `yaml:"exposure"`
+	Gain         string `yaml:"gain"`
+	WhiteBalance string `yaml:"white_balance"`
+	Focus        string `yaml:"focus"`
+}
+
+// DefaultOptions is a live source that counts as stalled after 3 s and reconnects between 250 ms and 5 s.
+func DefaultOptions() Options {
+	return Options{Pace: "live", Stall: 3 * time.Second, BackoffMin: 250 * time.Millisecond,
+		BackoffMax: 4 * time.Second, Belt: DefaultBeltOptions()}
+}

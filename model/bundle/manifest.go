@@ -1,0 +1,49 @@
+// Package bundle is a model as it is kept, moved and trusted: a folder with bundle.json, model.tflite and labels.txt,
+// every file's sha256 stated and verified at load; the store of installed bundles with a current one; and the catalogue
+// of known models. It runs no model.
+package bundle
+
+// Schema is the manifest's format. Additive changes keep the number.
+const Schema = "bundle/1"
+
+// Manifest is bundle.json.
+type Manifest struct {
+	Schema  string `json:"schema"`  // Schema
+	Name    string `json:"name"`    // lower-case letters, digits, '-', '_' and '.', 1 to 64
+	Version string `json:"version"` // free text, such as a date
+	Task    string `json:"task"`    // "classify", "detect" or "embed"
+	// Head says how the outputs are to be read: "probs" (one probability per label), "logits" (softmax still owed),
+	// "ssd" (raw boxes and logits, decoded with anchors), "ssd-post" (TFLite_Detection_PostProcess), "yolov5",
+	// "yolov8", "blazeface-short", "blazeface-full", "embedding".
+	Head  string `json:"head"`
+	Input Input  `json:"input"`
+	// Background says that label 0 is "nothing here" and is never an answer.
+	Background bool `json:"background,omitempty"`
+	// SuperOf gives a label's super-category, by label, so that filters can name either.
+	SuperOf map[string]string `json:"super_of,omitempty"`
+	// Threshold is the score from which an answer counts, as the maker of the bundle advises; 0: no advice.
+	Threshold float32 `json:"threshold,omitempty"`
+	// Accuracy is what the maker measured on still pictures, 0 to 1, and on what; 0: not stated.
+	Accuracy   float64 `json:"accuracy,omitempty"`
+	AccuracyOn string  `json:"accuracy_on,omitempty"`
+	Licence    string  `json:"licence,omitempty"`
+	Source     string  `json:"source,omitempty"`
+	// Files maps each file of the bundle, by slash-separated path, to its lower-case hex sha256. bundle.json itself is
+	// not in it.
+	Files map[string]string `json:"files"`
+}
+
+// Input is how pixels become the model's input tensor; classify/prep does it.
+type Input struct {
+	Prep   string `json:"prep"`   // name and version of the definition, "linear/1"
+	Width  int    `json:"width"`  // pixels
+	Height int    `json:"height"` // pixels
+	Colour string `json:"colour"` // "rgb", "bgr" or "gray"
+	// Mean and Std turn a channel value v of 0 to 255 into the real number (v-Mean)/Std, in the order of Colour; one
+	// entry stands for all channels. (127.5, 127.5) gives -1 to 1; (0, 255) gives 0 to 1.
+	Mean []float32 `json:"mean"`
+	Std  []float32 `json:"std"`
+	// Fit says how a picture of another shape comes in: "stretch", "letterbox" (whole picture, black bars, centred) or
+	// "crop" (largest centred part of the right shape).
+	Fit string `json:"fit"`
+}
