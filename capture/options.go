@@ -1,6 +1,10 @@
 package capture
 
-import "time"
+import (
+	"fmt"
+	"strconv"
+	"time"
+)
 
 // Options says which camera, stream or clip, and how to treat it. Width, Height, FPS, FourCC and the controls are asked
 // of a V4L2 camera and of the belt; other sources have what they have.
@@ -52,4 +56,35 @@ type Controls struct {
 func DefaultOptions() Options {
 	return Options{Pace: "live", Stall: 3 * time.Second, BackoffMin: 250 * time.Millisecond,
 		BackoffMax: 4 * time.Second, Belt: DefaultBeltOptions()}
+}
+
+// Validate names the first key that is out of range.
+func (o Options) Validate() error {
+	switch {
+	case o.Width < 0 || o.Width > 16384:
+		return fmt.Errorf("width: %d is not between 0 and 16384 pixels", o.Width)
+	case o.Height < 0 || o.Height > 16384:
+		return fmt.Errorf("height: %d is not between 0 and 16384 pixels", o.Height)
+	case o.FPS < 0 || o.FPS > 1000:
+		return fmt.Errorf("fps: %g is not between 0 and 1000", o.FPS)
+	case o.FourCC != "" && len(o.FourCC) != 4:
+		return fmt.Errorf("fourcc: %q is not four letters, such as MJPG", o.FourCC)
+	case o.Pace != "live" && o.Pace != "fast":
+		return fmt.Errorf("pace: %q is not live or fast", o.Pace)
+	case o.Latency < 0 || o.Latency > time.Minute:
+		return fmt.Errorf("latency: %s is not between 0 and 1m", o.Latency)
+	case o.Stall < 100*time.Millisecond:
+		return fmt.Errorf("stall: %s is shorter than 100ms", o.Stall)
+	case o.BackoffMin < 10*time.Millisecond:
+		return fmt.Errorf("backoff_min: %s is shorter than 10ms", o.BackoffMin)
+	case o.BackoffMax < o.BackoffMin:
+		return fmt.Errorf("backoff_max: %s is shorter than backoff_min (%s)", o.BackoffMax, o.BackoffMin)
+	}
+	for _, c := range []struct{ key, val string }{{"exposure", o.Controls.Exposure}, {"gain", o.Controls.Gain},
+		{"white_balance", o.Controls.WhiteBalance}, {"focus", o.Controls.Focus}} {
+		if _, err := strconv.ParseFloat(c.val, 64); c.val != "" && c.val != "auto" && err != nil {
+			return fmt.Errorf("controls.%s: %q is not auto or a number", c.key, c.val)
+		}
+	}
+	return nil
 }
