@@ -1,0 +1,86 @@
+//go:build cgo && !nonative
+
+#include "shim.h"
+
+#include <cstdio>
+#include <cstring>
+#include <exception>
+#include <limits>
+#include <opencv2/core/utils/logger.hpp>
+#include <opencv2/imgcodecs.hpp>
+#include <opencv2/videoio.hpp>
+#include <vector>
+
+static const unsigned char mark[24] = {0x9d, 0x21, 0xe4, 0x07, 0x5b, 0xf8, 0x33, 0xc6, 0x1a, 0x8f, 0x70, 0xd2,
+                                       0x4e, 0xb5, 0x68, 0x0c, 0xf3, 0x97, 0x2d, 0x51, 0xaa, 0x3c, 0xe9, 0x86};
+
+static void note(char *err, const char *what) { snprintf(err, ERR_LEN, "%s", what); }
+
+extern "C" {
+
+void *gl_open(const char *uri, int api, const int *params, int nparams, char *err) {
+    cv::VideoCapture *cap = NULL;
+    try {
+        cap = new cv::VideoCapture();
+        if (cap->open(uri, api, std::vector<int>(params, params + nparams))) return cap;
+    } catch (const std::exception &e) {
+        note(err, e.what());
+    }
+    gl_close(cap);
+    return NULL;
+}
+
+int gl_read(void *cap, void *mat, char *err) {
+    try {
+        return static_cast<cv::VideoCapture *>(cap)->read(*static_cast<cv::Mat *>(mat)) ? 1 : 0;
+    } catch (const std::exception &e) {
+        note(err, e.what());
+        return -1;
+    }
+}
+
+double gl_get(void *cap, int prop) {
+    try {
+        return static_cast<cv::VideoCapture *>(cap)->get(prop);
+    } catch (const std::exception &) {
+        return std::numeric_limits<double>::quiet_NaN();
+    }
+}
+
+int gl_set(void *cap, int prop, double value) {
+    try {
+        return static_cast<cv::VideoCapture *>(cap)->set(prop, value) ? 1 : 0;
+    } catch (const std::exception &) {
+        return 0;
+    }
+}
+
+void gl_close(void *cap) {
+    try {
+        delete static_cast<cv::VideoCapture *>(cap);
+    } catch (const std::exception &) {
+    }
+}
+
+int gl_decode(const void *data, size_t len, void *mat, char *err) {
+    try {
+        const cv::Mat in(1, static_cast<int>(len), CV_8UC1, const_cast<void *>(data));
+        cv::Mat *out = static_cast<cv::Mat *>(mat);
+        // imdecode leaves *out as it was when it finds no decoder or cannot read the header, and there is no other
+        // sign of that. So the first pixels are marked; they are still marked if nothing was decoded.
+        const size_t n = out->empty() || !out->isContinuous() ? 0 : out->total() * out->elemSize();
+        if (n >= sizeof mark) memcpy(out->data, mark, sizeof mark);
+        else out->release();
+        cv::imdecode(in, cv::IMREAD_COLOR, out);
+        if (out->empty()) return 0;
+        if (n >= sizeof mark && out->total() * out->elemSize() == n && !memcmp(out->data, mark, sizeof mark)) return 0;
+        return 1;
+    } catch (const std::exception &e) {
+        note(err, e.what());
+        return -1;
+    }
+}
+
+void gl_quiet(void) { cv::utils::logging::setLogLevel(cv::utils::logging::LOG_LEVEL_ERROR); }
+
+}  // extern "C"

@@ -1,0 +1,30 @@
+// What gocv lacks of OpenCV's videoio and imgcodecs: opening with parameters (time-outs), the answer of set(), decoding
+// into a Mat that exists, and catching exceptions, which would otherwise end the process.
+#ifndef GLEANER_CAPTURE_CV_SHIM_H
+#define GLEANER_CAPTURE_CV_SHIM_H
+
+#include <stddef.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// All functions put a message into err (ERR_LEN bytes, always terminated) when OpenCV throws.
+#define ERR_LEN 256
+
+// A cv::VideoCapture*, or NULL.
+void *gl_open(const char *uri, int api, const int *params, int nparams, char *err);
+// 1: a frame was read into mat (a cv::Mat*), 0: none, -1: exception.
+int gl_read(void *cap, void *mat, char *err);
+double gl_get(void *cap, int prop);
+int gl_set(void *cap, int prop, double value);
+void gl_close(void *cap);
+// 1: decoded into mat as 8-bit BGR, 0: not a picture that OpenCV reads, -1: exception.
+int gl_decode(const void *data, size_t len, void *mat, char *err);
+// Keeps OpenCV's own log to errors: what fails here is said by us.
+void gl_quiet(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
