@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"strings"
 
+	"gleaner/daemon"
+
 	"github.com/go-viper/mapstructure/v2"
 	"github.com/spf13/viper"
 	"go.yaml.in/yaml/v3"
@@ -108,10 +110,10 @@ func tagged(c *mapstructure.DecoderConfig) {
 
 // cameraDefaults makes a camera out of its map, over the defaults of a camera.
 func cameraDefaults(_, to reflect.Type, data any) (any, error) {
-	if to != reflect.TypeOf(Camera{}) {
+	if to != reflect.TypeOf(daemon.CameraSpec{}) {
 		return data, nil
 	}
-	cam := DefaultCamera()
+	cam := daemon.DefaultCamera()
 	dc := &mapstructure.DecoderConfig{Result: &cam, ErrorUnused: true}
 	tagged(dc)
 	d, err := mapstructure.NewDecoder(dc)

@@ -3,6 +3,11 @@ package daemon
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
 	"sync"
 
 	"gleaner/classify"
@@ -83,6 +88,44 @@ func (o ModelOptions) Validate() error {
 	return nil
 }
 
+// StoreDir is Dir, or where the store lies when Dir is empty.
+func (o ModelOptions) StoreDir() (string, error) {
+	if o.Dir != "" {
+		return o.Dir, nil
+	}
+	if d := os.Getenv("STATE_DIRECTORY"); d != "" { // systemd sets it for a unit with StateDirectory=
+		return filepath.Join(d, "models"), nil
+	}
+	if d := os.Getenv("XDG_DATA_HOME"); d != "" {
+		return filepath.Join(d, "gleaner", "models"), nil
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "", fmt.Errorf("find the model store: %w; set models.dir", err)
+	}
+	return filepath.Join(home, ".local", "share", "gleaner", "models"), nil
+}
+
+func (o ModelOptions) workers() int {
+	if o.Workers > 0 {
+		return o.Workers
+	}
+	return runtime.NumCPU()
+}
+
+func (o ModelOptions) runtime() tflite.Options {
+	t := tflite.DefaultOptions()
+	t.Threads = o.Threads
+	for _, d := range o.Delegates {
+		e := tflite.External{Library: d.Library}
+		for _, k := range slices.Sorted(maps.Keys(d.Options)) {
+			e.Options = append(e.Options, tflite.Option{Key: k, Value: d.Options[k]})
+		}
+		t.Delegates = append(t.Delegates, e)
+	}
+	return t
+}
+
 // loaded is one open network, shared by whoever names its bundle.
 type loaded struct {
 	bundle *bundle.Bundle
@@ -93,7 +136,7 @@ type loaded struct {
 // Models opens each bundle once and shares its pool.
 type Models struct {
 	store   *bundle.Store
-	runtime tflite.Options
+	native  tflite.Options
 	workers int
 
 	mu   sync.Mutex
@@ -101,8 +144,8 @@ type Models struct {
 }
 
 // NewModels opens nothing yet.
-func NewModels(store *bundle.Store, runtime tflite.Options, workers int) *Models {
-	return &Models{store: store, runtime: runtime, workers: workers, open: map[string]*loaded{}}
+func NewModels(store *bundle.Store, native tflite.Options, workers int) *Models {
+	return &Models{store: store, native: native, workers: workers, open: map[string]*loaded{}}
 }
 
 // Open resolves, verifies and opens a bundle; each Open needs one Release.
@@ -117,7 +160,7 @@ func (m *Models) Open(ref string) (*bundle.Bundle, *model.Pool, error) {
 		l.users++
 		return l.bundle, l.pool, nil
 	}
-	pool, err := model.NewPool(func() (model.Runner, error) { return tflite.Open(b.ModelPath(), m.runtime) }, m.workers)
+	pool, err := model.NewPool(func() (model.Runner, error) { return tflite.Open(b.ModelPath(), m.native) }, m.workers)
 	if err != nil {
 		return nil, nil, fmt.Errorf("open model %s: %w", ref, err)
 	}

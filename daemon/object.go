@@ -9,6 +9,7 @@ import (
 	"gleaner/classify"
 	"gleaner/daemon/decide"
 	"gleaner/daemon/event"
+	"gleaner/daemon/metrics"
 	"gleaner/daemon/web"
 	"gleaner/detect"
 	"gleaner/detect/track"
@@ -82,7 +83,7 @@ func (p *Pipeline) admit(id int64) *object {
 	o.id = id
 	at, _ := slices.BinarySearchFunc(p.objects, id, func(o *object, id int64) int { return int(o.id - id) })
 	p.objects = slices.Insert(p.objects, at, o)
-	p.stats.Objects++
+	p.stats.objects.Inc()
 	return o
 }
 
@@ -91,7 +92,25 @@ func (p *Pipeline) remove(o *object) {
 }
 
 // withhold counts an object that gets no verdict.
-func (p *Pipeline) withhold(w Withheld) { p.stats.Withheld[w]++ }
+func (p *Pipeline) withhold(w Withheld) { p.stats.withheld[w].Inc() }
+
+// counters are PipelineStats while they are counted; other goroutines read them.
+type counters struct {
+	frames, busy, failed, crops, objects, verdicts metrics.Counter
+	withheld                                       [withheldReasons]metrics.Counter
+	inView                                         metrics.Gauge
+}
+
+// Stats is what the pipeline has done so far. Any goroutine may ask.
+func (p *Pipeline) Stats() PipelineStats {
+	c := &p.stats
+	s := PipelineStats{Frames: c.frames.Value(), Busy: c.busy.Value(), Failed: c.failed.Value(), Crops: c.crops.Value(),
+		Objects: c.objects.Value(), Verdicts: c.verdicts.Value(), InView: int(c.inView.Value())}
+	for i := range c.withheld {
+		s.Withheld[i] = c.withheld[i].Value()
+	}
+	return s
+}
 
 // PipelineStats is what a pipeline has done. Objects = Verdicts + the sum of Withheld + those still in view.
 type PipelineStats struct {
@@ -172,7 +191,7 @@ type Pipeline struct {
 	probs, mean    []float32
 	top            []classify.Score
 	marks          []web.Box
-	stats          PipelineStats
+	stats          counters
 }
 
 // NewPipeline puts the parts together.

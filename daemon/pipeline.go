@@ -36,7 +36,7 @@ func (p *Pipeline) Step(ctx context.Context, f *capture.Frame) error {
 			return fmt.Errorf("detect: %w", err)
 		}
 		p.meter.lap(StageDetect)
-		p.stats.Busy++
+		p.stats.busy.Inc()
 	}
 
 	tracks, ended := p.tracker.Update(f.Time, p.dets)
@@ -55,7 +55,8 @@ func (p *Pipeline) Step(ctx context.Context, f *capture.Frame) error {
 	}
 	p.meter.lap(StageDecide)
 	p.show(f, tracks)
-	p.stats.Frames++
+	p.stats.frames.Inc()
+	p.stats.inView.Set(float64(len(p.objects)))
 	p.meter.end()
 	return nil
 }
@@ -66,6 +67,7 @@ func (p *Pipeline) Flush() {
 	for len(p.objects) > 0 {
 		p.end(p.objects[0].id, WithheldEnd)
 	}
+	p.stats.inView.Set(0)
 }
 
 // follow brings the objects up to date with their tracks.
@@ -128,7 +130,7 @@ func (p *Pipeline) vote(ctx context.Context, f *capture.Frame) error {
 		}
 		o.ballot.Vote(f.Time, p.probs, p.decide)
 		o.classified = p.now(f)
-		p.stats.Crops++
+		p.stats.crops.Inc()
 		p.meter.lap(StageClassify)
 	}
 	return nil
@@ -222,7 +224,7 @@ func (p *Pipeline) publish(o *object, now time.Time) {
 			p.sink.Publish(rec.Act())
 			p.sink.Publish(rec.Last())
 		}
-		p.stats.Verdicts++
+		p.stats.verdicts.Inc()
 		if c := p.count(v, o.labels); !p.replay {
 			p.sink.Publish(c)
 		}

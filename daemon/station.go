@@ -1,0 +1,153 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"gleaner/capture"
+	"gleaner/capture/cv"
+	"gleaner/daemon/decide"
+	"gleaner/daemon/event"
+	"gleaner/daemon/metrics"
+	"gleaner/daemon/web"
+	"gleaner/detect"
+	detectcv "gleaner/detect/cv"
+)
+
+// station is one camera with everything that works on its frames, opened together and closed together.
+type station struct {
+	spec     CameraSpec
+	camera   *Camera
+	pipeline *Pipeline
+	closers  []func() error // run in reverse
+}
+
+// stationParts is what the stations of one daemon share.
+type stationParts struct {
+	models   *Models
+	sink     event.Sink
+	sequence *Sequence
+	boot     string
+	rev      int
+	replay   bool // nothing is dropped, the frames' clock, no live lanes
+	clock    func() time.Time
+	timer    func(cam string, s Stage) *metrics.Histogram // nil: no stage is timed
+	viewer   func(cam string) *web.Viewer                 // nil: no live page
+	verdict  func(event.Object)                           // nil: nobody else listens
+	status   func(cam string, s Status)
+	device   func(o capture.Options) (capture.Device, error) // nil: cv.NewDevice
+	current  *Live                                           // classifier of cameras that name no other; nil: their own
+}
+
+// openStation opens a camera's detector, gate and classifier; the camera itself is opened when its loop runs, again
+// and again if need be.
+func openStation(spec CameraSpec, p stationParts) (*station, error) {
+	s := &station{spec: spec}
+	fail := func(what string, err error) (*station, error) {
+		return nil, errors.Join(fmt.Errorf("camera %s: %s: %w", spec.Name, what, err), s.close())
+	}
+	open := p.device
+	if open == nil {
+		open = cv.NewDevice
+	}
+	dev, err := open(spec.Options)
+	if err != nil {
+		return fail("source", err)
+	}
+	po := PipelineOptions{Name: spec.Name, Source: dev.String(), Track: spec.Track, Classify: spec.Classify,
+		Decide: spec.Decide, Sink: p.sink, Sequence: p.sequence, Boot: p.boot, Rev: p.rev, Replay: p.replay,
+		Clock: p.clock, OnVerdict: p.verdict}
+	if po.Decide.When == decide.WhenAuto {
+		po.Decide.When = decide.WhenVotes
+		if spec.Detect.Kind == detect.KindMotion {
+			po.Decide.When = decide.WhenLine
+		}
+	}
+	if po.Detector, po.DetectorModel, err = s.openDetector(spec.Detect, p.models); err != nil {
+		return fail("detect", err)
+	}
+	s.closers = append(s.closers, po.Detector.Close)
+	if needsGate(spec.Detect) {
+		if po.Gate, err = detectcv.NewGate(spec.Detect); err != nil {
+			return fail("detect.gate", err)
+		}
+		s.closers = append(s.closers, po.Gate.Close)
+	}
+	if len(spec.Classify.Models) > 0 {
+		po.Models = p.current
+		if po.Models == nil {
+			c, release, err := p.models.OpenClassifier(spec.Classify.Models)
+			if err != nil {
+				return fail("classify", err)
+			}
+			s.closers = append(s.closers, release)
+			po.Models = NewLive(c)
+		}
+	}
+	if p.timer != nil {
+		po.Meter = NewMeter(time.Now, func(st Stage) *metrics.Histogram { return p.timer(spec.Name, st) })
+	}
+	if p.viewer != nil {
+		po.Viewer = p.viewer(spec.Name)
+	}
+	s.pipeline = NewPipeline(po)
+	s.camera = NewCamera(dev, CameraOptions{Name: spec.Name, Latency: spec.Latency, Stall: spec.Stall,
+		BackoffMin: spec.BackoffMin, BackoffMax: spec.BackoffMax, NoDrop: p.replay}, func(st Status) {
+		if p.status != nil {
+			p.status(spec.Name, st)
+		}
+	})
+	return s, nil
+}
+
+// needsGate reports whether a motion test stands before the detector: only before networks, whose cost it saves.
+func needsGate(o detect.Options) bool {
+	return o.Gate.On && o.Kind != detect.KindMotion && o.Kind != detect.KindFrame
+}
+
+// openDetector opens the detector that o asks for, and the model that it needs.
+func (s *station) openDetector(o detect.Options, m *Models) (detect.Detector, string, error) {
+	if o.Kind == detect.KindMotion {
+		d, err := detectcv.NewMotion(o)
+		return d, "", err
+	}
+	if o.Kind == detect.KindFrame {
+		d, err := detect.New(o, nil, nil)
+		return d, "", err
+	}
+	b, pool, err := m.Open(o.Model)
+	if err != nil {
+		return nil, "", err
+	}
+	s.closers = append(s.closers, func() error { return m.Release(b) })
+	d, err := detect.New(o, b, pool)
+	return d, b.ID(), err
+}
+
+// work takes the camera's frames through the pipeline until the camera ends, then flushes what is in view.
+func (s *station) work(ctx context.Context, failed func(error)) {
+	for f := range s.camera.Latest().C() {
+		if err := s.pipeline.Step(ctx, f); err != nil {
+			s.pipeline.stats.failed.Inc()
+			failed(fmt.Errorf("camera %s: frame %d: %w", s.spec.Name, f.Seq, err))
+		}
+		f.Release()
+	}
+	s.pipeline.Flush()
+}
+
+// close closes what was opened, in reverse. The loops must have ended.
+func (s *station) close() error {
+	var errs []error
+	for i := len(s.closers) - 1; i >= 0; i-- {
+		errs = append(errs, s.closers[i]())
+	}
+	s.closers = nil
+	return errors.Join(errs...)
+}
+
+// finished reports whether err is the end of a finite source.
+func finished(err error) bool { return err == nil || errors.Is(err, io.EOF) }
