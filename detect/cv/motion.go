@@ -1,0 +1,157 @@
+// Package cv finds objects without a network: the motion detector (a learned reference background, or OpenCV's MOG2)
+// and the motion gate that stands before network detectors. OpenCV does the scaling and MOG2; the reference
+// background, the cleaning of masks and the splitting of touching objects are pure Go in files without a build tag.
+// Decoding networks is in package detect; no gocv type leaves this package.
+package cv
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"gleaner/capture"
+	"gleaner/detect"
+)
+
+// errEmpty is what Detect and Open say about an image without pixels.
+var errEmpty = errors.New("image is empty")
+
+// scaler makes the small picture that pixels are compared on. The result belongs to the scaler and is valid until its
+// next call.
+type scaler interface {
+	// scale returns w×h pixels, B, G, R interleaved without padding.
+	scale(im capture.Image, w, h int) ([]byte, error)
+	Close() error
+}
+
+// masker tells foreground from background.
+type masker interface {
+	// mask writes 1 for foreground and 0 for background over dst, w*h bytes; small is w×h BGR. known is false while
+	// the background is being learned anew and nothing is to be reported.
+	mask(small []byte, dst []byte, dt time.Duration) (known bool, err error)
+	Close() error
+}
+
+// Motion is the motion detector. It belongs to one camera.
+type Motion struct {
+	o      detect.Options
+	filter *detect.Filter
+	scaler scaler
+	masker masker
+	last   time.Time
+
+	srcW, srcH int // size of the frames that the state below was learned on
+	w, h       int // size of the small picture
+	roi        []bool
+	fg         []byte
+	blobs      blobber
+	split      splitter
+}
+
+// NewMotion makes the motion detector that o describes. It has no classes (Labels is nil, Detection.Class is -1) and
+// its scores say how much of the box is foreground, 0 to 1. A change of the frame size starts it afresh.
+func NewMotion(o detect.Options) (detect.Detector, error) {
+	if err := o.Validate(); err != nil {
+		return nil, fmt.Errorf("motion detector: %w", err)
+	}
+	f, err := detect.NewFilter(o, nil, nil, 0)
+	if err != nil {
+		return nil, fmt.Errorf("motion detector: %w", err)
+	}
+	m := &Motion{o: o, filter: f}
+	if o.Motion.Method == detect.MethodMOG2 {
+		m.masker, err = newMOG2(o.Motion)
+		if err != nil {
+			return nil, fmt.Errorf("motion detector: %w", err)
+		}
+	} else {
+		m.masker = newReference(o.Motion)
+	}
+	m.scaler = newScaler()
+	return m, nil
+}
+
+// Labels is nil: motion knows no classes.
+func (m *Motion) Labels() []string { return nil }
+
+// Close frees the native memory.
+func (m *Motion) Close() error { return errors.Join(m.scaler.Close(), m.masker.Close()) }
+
+// Detect implements detect.Detector.
+func (m *Motion) Detect(ctx context.Context, im capture.Image, t time.Time, dst []detect.Detection) ([]detect.Detection, error) {
+	if im.Empty() {
+		return dst, fmt.Errorf("detect motion: %w", errEmpty)
+	}
+	if im.W != m.srcW || im.H != m.srcH {
+		m.resize(im.W, im.H)
+	}
+	small, err := m.scaler.scale(im, m.w, m.h)
+	if err != nil {
+		return dst, fmt.Errorf("detect motion: %w", err)
+	}
+	known, err := m.masker.mask(small, m.fg, m.step(t))
+	if err != nil {
+		return dst, fmt.Errorf("detect motion: %w", err)
+	}
+	if !known {
+		return dst, nil
+	}
+	for i, in := range m.roi {
+		if !in {
+			m.fg[i] = 0
+		}
+	}
+	return m.objects(im, small, dst), nil
+}
+
+// objects turns the foreground mask into detections.
+func (m *Motion) objects(im capture.Image, small []byte, dst []detect.Detection) []detect.Detection {
+	open3(m.fg, m.w)
+	close3(m.fg, m.w)
+	least := max(int(m.o.MinArea*float64(m.w*m.h)), 4)
+	blobs := m.blobs.find(m.fg, m.w, m.h, least)
+	if r, ok := m.masker.(*reference); ok {
+		blobs = r.judge(small, m.blobs.labels, blobs)
+	}
+	if m.o.Motion.Split {
+		blobs = m.split.split(m.blobs.labels, m.w, m.h, blobs, least)
+	}
+	from := len(dst)
+	sx, sy := float32(im.W)/float32(m.w), float32(im.H)/float32(m.h)
+	for _, b := range blobs {
+		box := detect.Box{X0: float32(b.x0) * sx, Y0: float32(b.y0) * sy, X1: float32(b.x1) * sx, Y1: float32(b.y1) * sy}
+		fill := float32(b.area) / float32((b.x1-b.x0)*(b.y1-b.y0))
+		dst = append(dst, detect.Detection{Box: box, Class: -1, Score: min(fill, 1)})
+	}
+	return m.filter.Apply(dst, from, im)
+}
+
+// step is the time since the last frame, within what a model of the background can use.
+func (m *Motion) step(t time.Time) time.Duration {
+	const usual, most = time.Second / 30, time.Second
+	d := t.Sub(m.last)
+	if m.last.IsZero() || d <= 0 {
+		d = usual
+	}
+	m.last = t
+	return min(d, most)
+}
+
+func (m *Motion) resize(w, h int) {
+	m.srcW, m.srcH = w, h
+	m.w = min(m.o.Motion.Width, w)
+	m.h = max((h*m.w+w/2)/w, 1)
+	n := m.w * m.h
+	m.fg = make([]byte, n)
+	m.roi = nil
+	if region := m.o.Region(); len(region.In)+len(region.Out) > 0 {
+		m.roi = make([]bool, n)
+		for i := range m.roi {
+			m.roi[i] = region.Has((float64(i%m.w)+0.5)/float64(m.w), (float64(i/m.w)+0.5)/float64(m.h))
+		}
+	}
+	if r, ok := m.masker.(*reference); ok {
+		r.resize(m.w, m.h, m.roi)
+	}
+}
