@@ -1,0 +1,158 @@
+package capture
+
+// What of a cut-out picture counts as background: grey levels up to backdrop that are connected with its edge. Pieces
+// of fewer than crumb pixels are dirt.
+const (
+	backdrop = 10
+	crumb    = 6
+	rimOfCut = 3 // pixels of background added all around, for garments that fill their picture
+)
+
+// alloc makes room for w×h pixels in n planes.
+func (s *planes) alloc(w, h, n int) {
+	s.w, s.h, s.n = w, h, n
+	for i := range n {
+		s.c[i] = grow(s.c[i], w*h)
+	}
+}
+
+// fromCutout takes the bright thing out of a picture with a black background: grey levels with the thing's own colour
+// continued outwards, so that no black fringe shows, and a softened mask.
+func (s *planes) fromCutout(im Image) {
+	s.border = rimOfCut
+	s.alloc(im.W+2*rimOfCut, im.H+2*rimOfCut, 1)
+	g := s.c[0]
+	clear(g)
+	for y := range im.H {
+		row := im.Row(y)
+		for x := range im.W {
+			g[(y+rimOfCut)*s.w+x+rimOfCut] = row[3*x+1]
+		}
+	}
+	s.mask = grow(s.mask, s.w*s.h)
+	for i := range s.mask {
+		s.mask[i] = 255
+	}
+	s.flood()
+	s.sweep()
+	s.spread(4)
+	// A pixel is 0, a quarter, a half … covered after this; the threshold of cover makes a smooth outline of it.
+	line := make([]byte, max(s.w, s.h))
+	for y := range s.h {
+		tent(s.mask[y*s.w:], 1, s.w, line)
+	}
+	for x := range s.w {
+		tent(s.mask[x:], s.w, s.h, line)
+	}
+}
+
+// flood clears the mask where darkness reaches in from the edge; dark parts inside stay.
+func (s *planes) flood() {
+	s.queue = append(s.queue[:0], 0)
+	s.mask[0] = 0
+	s.fill(func(i int) bool { return s.mask[i] != 0 && s.c[0][i] <= backdrop }, func(i int) { s.mask[i] = 0 })
+}
+
+// fill visits what is connected (4 neighbours) with the pixels in queue, and leaves all of them in queue.
+func (s *planes) fill(want func(int) bool, visit func(int)) {
+	for k := 0; k < len(s.queue); k++ {
+		i := s.queue[k]
+		x := i % s.w
+		for _, n := range [4]struct {
+			i  int
+			ok bool
+		}{{i - 1, x > 0}, {i + 1, x < s.w-1}, {i - s.w, i >= s.w}, {i + s.w, i+s.w < s.w*s.h}} {
+			if n.ok && want(n.i) {
+				visit(n.i)
+				s.queue = append(s.queue, n.i)
+			}
+		}
+	}
+}
+
+// sweep takes crumbs off the mask. It marks what it has seen with 254.
+func (s *planes) sweep() {
+	for start := range s.mask {
+		if s.mask[start] != 255 {
+			continue
+		}
+		s.queue = append(s.queue[:0], start)
+		s.mask[start] = 254
+		s.fill(func(i int) bool { return s.mask[i] == 255 }, func(i int) { s.mask[i] = 254 })
+		if len(s.queue) < crumb {
+			for _, i := range s.queue {
+				s.mask[i] = 0
+			}
+		}
+	}
+	for i, m := range s.mask {
+		if m == 254 {
+			s.mask[i] = 255
+		}
+	}
+}
+
+// spread continues the thing's grey levels into the background by n pixels: each takes the mean of its neighbours that
+// have one.
+func (s *planes) spread(n int) {
+	g := s.c[0]
+	known := append([]byte(nil), s.mask...)
+	for range n {
+		next := append([]byte(nil), known...)
+		for i := range g {
+			if known[i] != 0 {
+				continue
+			}
+			x, sum, cnt := i%s.w, 0, 0
+			for dy := -1; dy <= 1; dy++ {
+				for dx := -1; dx <= 1; dx++ {
+					if j := i + dy*s.w + dx; j >= 0 && j < len(g) && x+dx >= 0 && x+dx < s.w && known[j] != 0 {
+						sum += int(g[j])
+						cnt++
+					}
+				}
+			}
+			if cnt > 0 {
+				g[i], next[i] = byte(sum/cnt), 255
+			}
+		}
+		known = next
+	}
+}
+
+// tent smooths n values, step bytes apart, with weights 1, 2, 1.
+func tent(v []byte, step, n int, line []byte) {
+	for i := range n {
+		line[i] = v[i*step]
+	}
+	for i := range n {
+		v[i*step] = byte((int(line[max(i-1, 0)]) + 2*int(line[i]) + int(line[min(i+1, n-1)]) + 2) / 4)
+	}
+}
+
+// fromPhoto takes a photograph whole. One that is far larger than it will lie there is shrunk by a whole factor first,
+// each pixel the mean of a square, or enlarging's four taps would alias.
+func (s *planes) fromPhoto(im Image, size int) {
+	s.border, s.mask = 0, nil
+	k := max(1, max(im.W, im.H)/max(size, 1))
+	w, h := max(1, im.W/k), max(1, im.H/k)
+	s.alloc(w, h, 3)
+	for y := range h {
+		for x := range w {
+			var sum [3]int
+			for j := range min(k, im.H) {
+				row := im.Row(min(y*k+j, im.H-1))
+				for i := range min(k, im.W) {
+					at := 3 * min(x*k+i, im.W-1)
+					sum[0] += int(row[at])
+					sum[1] += int(row[at+1])
+					sum[2] += int(row[at+2])
+				}
+			}
+			n := min(k, im.H) * min(k, im.W)
+			for c := range 3 {
+				s.c[c][y*w+x] = byte(sum[c] / n)
+			}
+		}
+	}
+}
