@@ -3,11 +3,9 @@ package daemon
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"sync"
 
 	"gleaner/classify"
@@ -60,13 +58,7 @@ type ModelOptions struct {
 	// Threads is how many threads one interpreter computes with; more than one gains little and doubles the CPU.
 	Threads int `yaml:"threads"`
 	// Delegates are external TFLite delegates to try before XNNPACK, best first.
-	Delegates []Delegate `yaml:"delegates"`
-}
-
-// Delegate is one external TFLite delegate.
-type Delegate struct {
-	Library string            `yaml:"library"` // path or soname, such as libedgetpu.so.1
-	Options map[string]string `yaml:"options"` // its own options
+	Delegates []tflite.External `yaml:"delegates"`
 }
 
 // DefaultModelOptions computes with one thread per interpreter and one interpreter per core.
@@ -113,16 +105,9 @@ func (o ModelOptions) workers() int {
 	return runtime.NumCPU()
 }
 
-func (o ModelOptions) runtime() tflite.Options {
+func (o ModelOptions) native() tflite.Options {
 	t := tflite.DefaultOptions()
-	t.Threads = o.Threads
-	for _, d := range o.Delegates {
-		e := tflite.External{Library: d.Library}
-		for _, k := range slices.Sorted(maps.Keys(d.Options)) {
-			e.Options = append(e.Options, tflite.Option{Key: k, Value: d.Options[k]})
-		}
-		t.Delegates = append(t.Delegates, e)
-	}
+	t.Threads, t.Delegates = o.Threads, o.Delegates
 	return t
 }
 
@@ -160,7 +145,9 @@ func (m *Models) Open(ref string) (*bundle.Bundle, *model.Pool, error) {
 		l.users++
 		return l.bundle, l.pool, nil
 	}
-	pool, err := model.NewPool(func() (model.Runner, error) { return tflite.Open(b.ModelPath(), m.native) }, m.workers)
+	native := m.native
+	native.SHA256 = b.Manifest.Files[bundle.ModelFile] // verified a moment ago
+	pool, err := model.NewPool(func() (model.Runner, error) { return tflite.Open(b.ModelPath(), native) }, m.workers)
 	if err != nil {
 		return nil, nil, fmt.Errorf("open model %s: %w", ref, err)
 	}

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"image"
 	"slices"
 	"sync"
 	"time"
@@ -160,6 +161,9 @@ type PipelineOptions struct {
 	Meter         *Meter           // nil: no stage is timed
 	Viewer        *web.Viewer      // nil: no live page
 	OnVerdict     func(event.Object)
+	// Trace is told of each frame whether the detector looked at it and which crops were classified, so that another
+	// program can be made to do the same work; nil: nobody asks. crops is lent for the call.
+	Trace func(seq uint64, detected bool, crops []image.Rectangle)
 }
 
 // Pipeline takes the frames of one camera through every stage.
@@ -181,6 +185,8 @@ type Pipeline struct {
 	meter     *Meter
 	viewer    *web.Viewer
 	onVerdict func(event.Object)
+	trace     func(uint64, bool, []image.Rectangle)
+	cropped   []image.Rectangle
 
 	frameW, frameH int
 	objects        []*object // by id
@@ -199,7 +205,7 @@ func NewPipeline(o PipelineOptions) *Pipeline {
 	return &Pipeline{name: o.Name, source: o.Source, boot: o.Boot, detectorModel: o.DetectorModel, rev: o.Rev,
 		replay: o.Replay, gate: o.Gate, detector: o.Detector, tracker: track.New(o.Track), models: o.Models,
 		classify: o.Classify, decide: o.Decide, sink: o.Sink, seq: o.Sequence, clock: o.Clock, meter: o.Meter,
-		viewer: o.Viewer, onVerdict: o.OnVerdict, counts: map[string]uint64{}}
+		viewer: o.Viewer, onVerdict: o.OnVerdict, trace: o.Trace, counts: map[string]uint64{}}
 }
 
 // now is the wall clock, or in a replay the frame's own time.

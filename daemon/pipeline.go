@@ -55,6 +55,10 @@ func (p *Pipeline) Step(ctx context.Context, f *capture.Frame) error {
 	}
 	p.meter.lap(StageDecide)
 	p.show(f, tracks)
+	if p.trace != nil {
+		p.trace(f.Seq, open, p.cropped)
+		p.cropped = p.cropped[:0]
+	}
 	p.stats.frames.Inc()
 	p.stats.inView.Set(float64(len(p.objects)))
 	p.meter.end()
@@ -120,6 +124,9 @@ func (p *Pipeline) vote(ctx context.Context, f *capture.Frame) error {
 			continue
 		}
 		p.meter.lap(StageCrop)
+		if p.trace != nil {
+			p.cropped = append(p.cropped, rect)
+		}
 		var err error
 		if p.probs, err = c.Classify(ctx, f.Image.Sub(rect), p.probs); err != nil {
 			return err

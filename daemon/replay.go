@@ -104,5 +104,5 @@ func openModels(o ModelOptions) (*Models, error) {
 	if err != nil {
 		return nil, err
 	}
-	return NewModels(store, o.runtime(), o.workers()), nil
+	return NewModels(store, o.native(), o.workers()), nil
 }

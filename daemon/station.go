@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"image"
 	"io"
 	"time"
 
@@ -22,6 +23,8 @@ type station struct {
 	spec     CameraSpec
 	camera   *Camera
 	pipeline *Pipeline
+	live     *Live          // nil without a classifier
+	release  func() error   // of the classifier in live
 	closers  []func() error // run in reverse
 }
 
@@ -38,8 +41,8 @@ type stationParts struct {
 	viewer   func(cam string) *web.Viewer                 // nil: no live page
 	verdict  func(event.Object)                           // nil: nobody else listens
 	status   func(cam string, s Status)
-	device   func(o capture.Options) (capture.Device, error) // nil: cv.NewDevice
-	current  *Live                                           // classifier of cameras that name no other; nil: their own
+	trace    func(seq uint64, detected bool, crops []image.Rectangle) // nil: nobody asks
+	device   func(o capture.Options) (capture.Device, error)          // nil: cv.NewDevice
 }
 
 // openStation opens a camera's detector, gate and classifier; the camera itself is opened when its loop runs, again
@@ -59,7 +62,7 @@ func openStation(spec CameraSpec, p stationParts) (*station, error) {
 	}
 	po := PipelineOptions{Name: spec.Name, Source: dev.String(), Track: spec.Track, Classify: spec.Classify,
 		Decide: spec.Decide, Sink: p.sink, Sequence: p.sequence, Boot: p.boot, Rev: p.rev, Replay: p.replay,
-		Clock: p.clock, OnVerdict: p.verdict}
+		Clock: p.clock, OnVerdict: p.verdict, Trace: p.trace}
 	if po.Decide.When == decide.WhenAuto {
 		po.Decide.When = decide.WhenVotes
 		if spec.Detect.Kind == detect.KindMotion {
@@ -77,15 +80,13 @@ func openStation(spec CameraSpec, p stationParts) (*station, error) {
 		s.closers = append(s.closers, po.Gate.Close)
 	}
 	if len(spec.Classify.Models) > 0 {
-		po.Models = p.current
-		if po.Models == nil {
-			c, release, err := p.models.OpenClassifier(spec.Classify.Models)
-			if err != nil {
-				return fail("classify", err)
-			}
-			s.closers = append(s.closers, release)
-			po.Models = NewLive(c)
+		c, release, err := p.models.OpenClassifier(spec.Classify.Models)
+		if err != nil {
+			return fail("classify", err)
 		}
+		s.live, s.release = NewLive(c), release
+		s.closers = append(s.closers, func() error { return s.release() })
+		po.Models = s.live
 	}
 	if p.timer != nil {
 		po.Meter = NewMeter(time.Now, func(st Stage) *metrics.Histogram { return p.timer(spec.Name, st) })
@@ -125,6 +126,25 @@ func (s *station) openDetector(o detect.Options, m *Models) (detect.Detector, st
 	s.closers = append(s.closers, func() error { return m.Release(b) })
 	d, err := detect.New(o, b, pool)
 	return d, b.ID(), err
+}
+
+// switchModels opens the camera's classifier anew, as its bundles are now, and puts it in place between two frames. It
+// reports whether anything changed. On an error everything stays as it was.
+func (s *station) switchModels(m *Models) (bool, error) {
+	if s.live == nil {
+		return false, nil
+	}
+	c, release, err := m.OpenClassifier(s.spec.Classify.Models)
+	if err != nil {
+		return false, fmt.Errorf("camera %s: %w", s.spec.Name, err)
+	}
+	if c.Model() == s.live.Current().Model() {
+		return false, release()
+	}
+	old := s.release
+	s.live.Swap(c)
+	s.release = release
+	return true, old()
 }
 
 // work takes the camera's frames through the pipeline until the camera ends, then flushes what is in view.
