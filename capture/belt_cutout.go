@@ -35,8 +35,9 @@ func (s *planes) fromCutout(im Image) {
 	}
 	s.flood()
 	s.sweep()
+	s.unfringe()
 	s.spread(4)
-	// A pixel is 0, a quarter, a half … covered after this; the threshold of cover makes a smooth outline of it.
+	// Smoothed, the mask's half-way line is a smooth outline.
 	line := make([]byte, max(s.w, s.h))
 	for y := range s.h {
 		tent(s.mask[y*s.w:], 1, s.w, line)
@@ -92,11 +93,52 @@ func (s *planes) sweep() {
 	}
 }
 
+// unfringe undoes the mixing with black of the pixels along the outline: one that is darker than the thing behind it
+// takes that thing's grey level, and is covered by the share that it had of it.
+func (s *planes) unfringe() {
+	g := s.c[0]
+	s.known = append(s.known[:0], s.mask...)
+	s.levels = append(s.levels[:0], g...)
+	for y := 1; y < s.h-1; y++ {
+		for x := 1; x < s.w-1; x++ {
+			i := y*s.w + x
+			if s.known[i] == 0 || s.inner(i) {
+				continue
+			}
+			sum, n := 0, 0
+			for _, j := range s.around(i) {
+				if s.known[j] != 0 && s.inner(j) {
+					sum += int(s.levels[j])
+					n++
+				}
+			}
+			if n == 0 {
+				continue
+			}
+			if m := sum / n; int(g[i])*4 < m*3 {
+				s.mask[i] = byte(min(255, int(g[i])*255/m+24))
+				g[i] = byte(m * 15 / 16)
+			}
+		}
+	}
+}
+
+// around is the eight neighbours of a pixel that is not on the edge.
+func (s *planes) around(i int) [8]int {
+	return [8]int{i - s.w - 1, i - s.w, i - s.w + 1, i - 1, i + 1, i + s.w - 1, i + s.w, i + s.w + 1}
+}
+
+// inner reports whether no neighbour of a known pixel (one not on the edge) is background.
+func (s *planes) inner(i int) bool {
+	return s.known[i-1] != 0 && s.known[i+1] != 0 && s.known[i-s.w] != 0 && s.known[i+s.w] != 0
+}
+
 // spread continues the thing's grey levels into the background by n pixels: each takes the mean of its neighbours that
 // have one.
 func (s *planes) spread(n int) {
 	g := s.c[0]
-	known := append([]byte(nil), s.mask...)
+	s.known = append(s.known[:0], s.mask...)
+	known := s.known
 	for range n {
 		next := append([]byte(nil), known...)
 		for i := range g {

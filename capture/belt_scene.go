@@ -13,7 +13,7 @@ const (
 )
 
 // The belt's colour (B, G, R) under full light: a dusky blue-green, far from most cloth in at least one channel.
-const beltB, beltG, beltR = 128, 116, 66
+const beltB, beltG, beltR = 122, 114, 70
 
 // beltTop is the row where the belt begins below the upper rail; beltRows is how many rows it has.
 func beltTop(height int) int { return height * 44 / beltHeight }

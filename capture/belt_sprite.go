@@ -99,8 +99,10 @@ type planes struct {
 	c      [3][]byte // B, G, R; a cut-out has only the first
 	n      int       // colour planes in use
 	mask   []byte    // coverage 0 to 255; nil: the whole rectangle
-	queue  []int
-	border int // pixels of rim on every side
+	border int       // pixels of rim on every side
+	queue  []int     // scratch of the cutting out, as are the next two
+	known  []byte
+	levels []byte
 }
 
 // at is the plane's value at fixed-point (16 bits of fraction) u, v by bicubic interpolation (Keys 1981).
@@ -170,7 +172,7 @@ func (p *painter) cover(u, v, scale int) int {
 		return 0
 	}
 	if p.src.mask != nil {
-		return smooth(p.at(p.src.mask, u, v), 70, 128)
+		return smooth(p.at(p.src.mask, u, v), 72, 136)
 	}
 	edge := min(u+1<<15, v+1<<15, w-u-1<<15, h-v-1<<15) // distance from the photograph's edge in source pixels
 	return min(max(edge*scale>>16*85>>16, 0), 255)      // three pixels of the sprite wide
