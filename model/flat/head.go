@@ -1,0 +1,105 @@
+package flat
+
+import "fmt"
+
+// output is the network's only output.
+func (m *Model) output() (int, *Tensor, error) {
+	g := &m.Graphs[0]
+	if len(g.Outputs) != 1 {
+		return 0, nil, fmt.Errorf("append to model: it has %d outputs, one is needed", len(g.Outputs))
+	}
+	return g.Outputs[0], &g.Tensors[g.Outputs[0]], nil
+}
+
+// Dequantize makes the only output float32: an int8, uint8 or float16 one gets a DEQUANTIZE behind it, a float32 one
+// stays as it is.
+func (m *Model) Dequantize() error {
+	x, t, err := m.output()
+	if err != nil {
+		return err
+	}
+	version := map[Type]int{UInt8: 1, Int8: 2, Float16: 3}[t.Type]
+	switch {
+	case t.Type == Float32:
+		return nil
+	case version == 0:
+		return fmt.Errorf("append to model: %w: output %s cannot be dequantised", ErrUnsupported, t)
+	case t.Type != Float16 && (t.Quant == nil || len(t.Quant.Scale) != 1):
+		return fmt.Errorf("append to model: output %s states no scale", t)
+	}
+	y := m.AddTensor(t.Name+"/float", Float32, t.Shape...)
+	m.AddOp(OpDequantize, version, []int{x}, []int{y}, Options{})
+	m.Graphs[0].Outputs[0] = y
+	return nil
+}
+
+// Mean appends a MEAN over height and width: the only output [1 H W C] becomes float32 [1 C]. An output that is a
+// vector already stays as it is, made float.
+func (m *Model) Mean() error {
+	if err := m.Dequantize(); err != nil {
+		return err
+	}
+	x, t, err := m.output()
+	if err != nil {
+		return err
+	}
+	if len(t.Shape) == 2 {
+		return nil
+	}
+	if len(t.Shape) != 4 {
+		return fmt.Errorf("append to model: output %s has rank %d, 4 is needed (N, H, W, C)", t, len(t.Shape))
+	}
+	n, c := t.Shape[0], t.Shape[3]
+	axes := m.AddConst("pool/axes", Int32, Int32Bytes([]int{1, 2}), 2)
+	y := m.AddTensor("embedding", Float32, n, c)
+	m.AddOp(OpMean, 1, []int{x, axes}, []int{y}, ReducerOptions(false))
+	m.Graphs[0].Outputs[0] = y
+	return nil
+}
+
+// L2Norm appends a division by the Euclidean length, so that the only output, a vector, has length 1.
+func (m *Model) L2Norm() error {
+	if err := m.Dequantize(); err != nil {
+		return err
+	}
+	x, t, err := m.output()
+	if err != nil {
+		return err
+	}
+	y := m.AddTensor(t.Name+"/unit", Float32, t.Shape...)
+	m.AddOp(OpL2Norm, 1, []int{x}, []int{y}, L2NormOptions())
+	m.Graphs[0].Outputs[0] = y
+	return nil
+}
+
+// Head appends a classifier to the only output, an embedding of D numbers: FULLY_CONNECTED with w (classes rows of D
+// weights) and b (one bias per class), then SOFTMAX. The new output is float32 [1 classes], probabilities. A quantised
+// embedding is dequantised first.
+func (m *Model) Head(w [][]float32, b []float32) error {
+	if err := m.Dequantize(); err != nil {
+		return err
+	}
+	x, t, err := m.output()
+	if err != nil {
+		return err
+	}
+	d, n := t.Elems(), len(w)
+	if n == 0 || len(b) != n {
+		return fmt.Errorf("append head: %d rows of weights and %d biases", n, len(b))
+	}
+	var flat []float32
+	for i, row := range w {
+		if len(row) != d {
+			return fmt.Errorf("append head: row %d has %d weights, the embedding %s has %d numbers", i, len(row), t, d)
+		}
+		flat = append(flat, row...)
+	}
+	wt := m.AddConst("head/weights", Float32, Float32Bytes(flat), n, d)
+	bt := m.AddConst("head/bias", Float32, Float32Bytes(b), n)
+	logits := m.AddTensor("head/logits", Float32, 1, n)
+	probs := m.AddTensor("probabilities", Float32, 1, n)
+	m.AddOp(OpFullyConnected, 1, []int{x, wt, bt}, []int{logits}, FullyConnectedOptions(ActNone))
+	m.AddOp(OpSoftmax, 1, []int{logits}, []int{probs}, SoftmaxOptions())
+	m.Graphs[0].Outputs[0] = probs
+	return nil
+}
