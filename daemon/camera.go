@@ -70,11 +70,10 @@ type Camera struct {
 	stop context.CancelFunc // ends Run
 	ctx  context.Context    // ended by stop
 	done chan struct{}      // closed when Run has returned
-	once sync.Once          // guards the ring's end
 
 	mu      sync.Mutex
 	status  Status
-	last    time.Time          // when the source was opened or the last frame came; zero: not open
+	last    time.Time          // since when a frame is waited for; zero: none is
 	giveUp  context.CancelFunc // ends the session's context, for sources that can stop early
 	started bool
 
@@ -146,6 +145,7 @@ func (c *Camera) Run(ctx context.Context) error {
 	defer wg.Wait()
 	defer cancel() // before the wait: it ends the watchdog
 
+	c.set(Offline, "connecting")
 	backoff := c.o.BackoffMin
 	for try := 0; ; try++ {
 		if try > 0 {
@@ -245,10 +245,12 @@ func (c *Camera) read(ctx context.Context, src capture.Source) (*capture.Frame, 
 // hand passes f on and reports whether reading goes on.
 func (c *Camera) hand(ctx context.Context, f *capture.Frame) bool {
 	if c.o.NoDrop {
+		c.clock(time.Time{}) // waiting for the pipeline is no stall
 		if c.latest.PutWait(ctx, f) != nil {
 			c.drops.Add(1)
 			return false
 		}
+		c.clock(time.Now())
 		return true
 	}
 	now := f.Arrived // f is the pipeline's after Put
@@ -306,6 +308,13 @@ func (c *Camera) arrived(now time.Time) {
 	if c.status.State != Online {
 		c.setLocked(Online, "")
 	}
+}
+
+// clock sets when the wait for the next frame began; the zero time stops the stall clock.
+func (c *Camera) clock(t time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.last = t
 }
 
 // watch says that the camera stalled while its read blocks, and tells the source to give up if it can.
@@ -371,9 +380,7 @@ func (c *Camera) Close(ctx context.Context) error {
 		f.Release()
 		c.drops.Add(1)
 	}
-	var err error
-	c.once.Do(func() { err = c.ring.Close() })
-	if err != nil {
+	if err := c.ring.Close(); err != nil {
 		return fmt.Errorf("close camera %s: %w", c.o.Name, err)
 	}
 	return nil
