@@ -36,9 +36,9 @@ bootstrap() {
 	cp /etc/resolv.conf /etc/hosts "$root/etc/"
 	rm -rf "$root/etc/ssl/certs"
 	cp -rL /etc/ssl/certs "$root/etc/ssl/certs"
-	[ ! -f ~/.npmrc ] || cp ~/.npmrc "$root/root/"
-	mkdir -p "$root/usr/local/go"
-	git clone -q --no-local "$repo" "$root/root/gleaner"
+	mkdir -p "$root/usr/local/go" "$root/srv/home"
+	[ ! -f ~/.npmrc ] || cp ~/.npmrc "$root/srv/home/"
+	git clone -q --no-local "$repo" "$root/srv/gleaner"
 }
 
 # settings are the registries that this machine's clients are told to use, if they are told.
@@ -56,7 +56,7 @@ enter() {
 		mount --bind "$1" "$2/usr/local/go" && mount -o remount,bind,ro "$2/usr/local/go"
 		mount -t proc proc "$2/proc" && mount --rbind /dev "$2/dev"
 		root="$2"; shift 2
-		exec chroot "$root" env -i HOME=/root TERM=dumb LANG=C.UTF-8 \
+		exec chroot "$root" env -i HOME=/srv/home TERM=dumb LANG=C.UTF-8 \
 			PATH=/usr/local/go/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "$@"
 	' enter "$(go env GOROOT)" "$root" "${set[@]}" "$@"
 }
@@ -81,7 +81,7 @@ first_object() {
 time_run() { # bar
 	local start=$EPOCHREALTIME record
 	: >"$log"
-	enter make -C /root/gleaner run >"$log" 2>&1 </dev/null &
+	enter make -C /srv/gleaner run >"$log" 2>&1 </dev/null &
 	inside=$!
 	# The bar is judged at the end; the wait is longer, so that a slow run still yields its figure.
 	record="$(first_object $(($1 * 2)))" || return 1
@@ -98,7 +98,7 @@ bootstrap
 if [ "$goal" = build ]; then
 	for turn in first second; do
 		start=$EPOCHREALTIME
-		enter make -C /root/gleaner build
+		enter make -C /srv/gleaner build
 		awk -v t="$turn" -v a="$start" -v b="$EPOCHREALTIME" 'BEGIN {printf "%s make build: %.1f s\n", t, b - a}'
 	done
 	exit 0
