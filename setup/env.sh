@@ -2,8 +2,9 @@
 # The compiler's own variables are used rather than CGO_CFLAGS, because go's build cache is keyed on those: with them
 # every checkout would compile OpenCV's bindings anew, which takes minutes.
 here="$(cd "$(dirname "${BASH_SOURCE[0]:-$0}")" && pwd)"
-export C_INCLUDE_PATH="$here/include${C_INCLUDE_PATH:+:$C_INCLUDE_PATH}"
-export CPLUS_INCLUDE_PATH="$here/include${CPLUS_INCLUDE_PATH:+:$CPLUS_INCLUDE_PATH}"
+# model/tflite/include has the headers that go-tflite wants and the fetched package lacks.
+export C_INCLUDE_PATH="$here/include:${here%/*}/model/tflite/include${C_INCLUDE_PATH:+:$C_INCLUDE_PATH}"
+export CPLUS_INCLUDE_PATH="$here/include:${here%/*}/model/tflite/include${CPLUS_INCLUDE_PATH:+:$CPLUS_INCLUDE_PATH}"
 export LIBRARY_PATH="$here/lib${LIBRARY_PATH:+:$LIBRARY_PATH}"
 # Tests and "go run" leave their binaries in changing places, so their way to the library is absolute. bin/gleaner gets
 # relative ones from the Makefile, which replace this.

@@ -12,7 +12,7 @@ set -euo pipefail
 
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 sums="$root/setup/sums.txt"
-native="${GLEANER_NATIVE:-$root/.native}"
+native="$root/.native"
 cache="${XDG_CACHE_HOME:-${HOME:?HOME is not set}/.cache}/gleaner"
 
 packages_run=(g++ pkg-config libopencv-dev dataset-fashion-mnist ca-certificates)
