@@ -37,6 +37,12 @@ type Rung struct {
 	Name   string `json:"name"`             // "external:libedgetpu.so.1", "xnnpack+qs8+qu8", "xnnpack", "cpu"
 	Used   bool   `json:"used"`             // this one runs
 	Reason string `json:"reason,omitempty"` // why it does not
+	// Claimed of Of operators are computed by the rung's delegate, the others by Rest: "xnnpack+qs8+qu8" or "xnnpack"
+	// behind a plug-in, the plain kernels where it is empty. All are zero for a rung without a delegate or that does not
+	// run.
+	Claimed int    `json:"claimed,omitempty"`
+	Of      int    `json:"of,omitempty"`
+	Rest    string `json:"rest,omitempty"`
 }
 
 // Info says what a Runner runs.

@@ -9,6 +9,8 @@ import "C"
 
 import (
 	"errors"
+	"os"
+	"strings"
 	"unsafe"
 )
 
@@ -24,8 +26,10 @@ func (d *delegate) Delete() {
 	d.d = nil
 }
 
-// claimed is how many of a model's operators the delegate computes, and of how many.
-func (d *delegate) claimed() (n, of int) { return int(d.d.claimed), int(d.d.total) }
+// claims is how many of a network's operators a delegate computes, and of how many.
+type claims struct{ n, of int }
+
+func (d *delegate) claimed() claims { return claims{int(d.d.claimed), int(d.d.total)} }
 
 // XNNPACK's flags: TFLITE_XNNPACK_DELEGATE_FLAG_QS8 and _QU8 of xnnpack_delegate.h.
 const (
@@ -41,31 +45,49 @@ func newXNNPACK(threads int, flags uint32) (*delegate, error) {
 	return &delegate{d}, nil
 }
 
-func newExternal(e External) (*delegate, error) {
-	n := len(e.Options)
-	// One spare entry each: a plug-in may get no options, and an array of nothing has no address.
-	size := C.size_t(n+1) * C.size_t(unsafe.Sizeof((*C.char)(nil)))
-	kp, vp := (**C.char)(C.calloc(1, size)), (**C.char)(C.calloc(1, size))
-	keys, values := unsafe.Slice(kp, n+1), unsafe.Slice(vp, n+1)
-	defer func() {
-		for i := range keys {
-			C.free(unsafe.Pointer(keys[i]))
-			C.free(unsafe.Pointer(values[i]))
+// newExternal loads a plug-in and makes its delegate; stage is told before each step that may take the process down.
+func newExternal(e External, stage func(string)) (*delegate, error) {
+	if strings.Contains(e.Library, "/") {
+		if _, err := os.Stat(e.Library); errors.Is(err, os.ErrNotExist) {
+			return nil, errNoFile
 		}
-		C.free(unsafe.Pointer(kp))
-		C.free(unsafe.Pointer(vp))
-	}()
-	for i, o := range e.Options {
-		keys[i], values[i] = C.CString(o.Key), C.CString(o.Value)
 	}
-	lib := C.CString(e.Library)
-	defer C.free(unsafe.Pointer(lib))
 	const room = 1024
 	said := (*C.char)(C.calloc(1, room))
 	defer C.free(unsafe.Pointer(said))
-	d := C.gl_external(lib, kp, vp, C.size_t(n), said, room)
+	path := C.CString(e.Library)
+	defer C.free(unsafe.Pointer(path))
+	stage(stageLoading)
+	lib := C.gl_load(path, said, room)
+	if lib == nil {
+		return nil, loadError(e.Library, C.GoString(said))
+	}
+	n := len(e.Options)
+	keys, values, free := cStrings(e.Options)
+	defer free()
+	stage(stageCreating)
+	d := C.gl_external(lib, keys, values, C.size_t(n), said, room)
 	if d == nil {
-		return nil, errors.New(C.GoString(said))
+		return nil, errors.New(oneLine(C.GoString(said)))
 	}
 	return &delegate{d}, nil
+}
+
+// cStrings are the options as two native arrays, with one empty entry more: a plug-in may get no options, and an array of
+// nothing has no address.
+func cStrings(o []Option) (keys, values **C.char, free func()) {
+	size := C.size_t(len(o)+1) * C.size_t(unsafe.Sizeof((*C.char)(nil)))
+	keys, values = (**C.char)(C.calloc(1, size)), (**C.char)(C.calloc(1, size))
+	ks, vs := unsafe.Slice(keys, len(o)+1), unsafe.Slice(values, len(o)+1)
+	for i, p := range o {
+		ks[i], vs[i] = C.CString(p.Key), C.CString(p.Value)
+	}
+	return keys, values, func() {
+		for i := range ks {
+			C.free(unsafe.Pointer(ks[i]))
+			C.free(unsafe.Pointer(vs[i]))
+		}
+		C.free(unsafe.Pointer(keys))
+		C.free(unsafe.Pointer(values))
+	}
 }

@@ -4,12 +4,31 @@
 #include "glue.h"
 
 #include <dlfcn.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+
+// In glibc the stream stderr may be replaced, see stdio(3). What else C code prints within the milliseconds of a hush
+// is lost; Go does not print through it.
+void gl_hush(int on) {
+  static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+  static FILE *loud, *quiet;
+  static int depth;
+  pthread_mutex_lock(&lock);
+  if (quiet == NULL) quiet = fopen("/dev/null", "we");
+  if (on && depth++ == 0 && quiet != NULL) {
+    loud = stderr;
+    stderr = quiet;
+  } else if (!on && --depth == 0 && loud != NULL) {
+    stderr = loud;
+    loud = NULL;
+  }
+  pthread_mutex_unlock(&lock);
+}
 
 static void append(char* to, size_t size, const char* format, va_list args) {
   size_t n = strlen(to);
@@ -29,25 +48,29 @@ void gl_log_attach(TfLiteInterpreterOptions* options, gl_log* log) {
   TfLiteInterpreterOptionsSetErrorReporter(options, report, log);
 }
 
-static TfLiteStatus watch_prepare(TfLiteContext* context, TfLiteDelegate* delegate) {
-  gl_delegate* d = (gl_delegate*)delegate;
+// unclaimed counts the operators that no delegate computes; -1 when the runtime does not say.
+static int unclaimed(TfLiteContext* context) {
   TfLiteIntArray* plan = NULL;
-  TfLiteStatus status = context->GetExecutionPlan(context, &plan);
-  if (status != kTfLiteOk) return status;
-  d->total = plan->size;
-  d->claimed = 0;
-  status = d->inner->Prepare(context, d->inner);
-  if (status != kTfLiteOk) return status;
-  status = context->GetExecutionPlan(context, &plan);
-  if (status != kTfLiteOk) return status;
-  // The plan now holds one node for each part that the delegate took, and the operators it left.
-  int left = 0;
+  if (context->GetExecutionPlan(context, &plan) != kTfLiteOk) return -1;
+  int n = 0;
   for (int i = 0; i < plan->size; i++) {
     TfLiteNode* node = NULL;
     TfLiteRegistration* registration = NULL;
-    if (context->GetNodeAndRegistration(context, plan->data[i], &node, &registration) != kTfLiteOk) return kTfLiteError;
-    if (node->delegate == NULL) left++;
+    if (context->GetNodeAndRegistration(context, plan->data[i], &node, &registration) != kTfLiteOk) return -1;
+    if (node->delegate == NULL) n++;
   }
+  return n;
+}
+
+static TfLiteStatus watch_prepare(TfLiteContext* context, TfLiteDelegate* delegate) {
+  gl_delegate* d = (gl_delegate*)delegate;
+  d->total = unclaimed(context);
+  d->claimed = 0;
+  if (d->total < 0) return kTfLiteError;
+  TfLiteStatus status = d->inner->Prepare(context, d->inner);
+  if (status != kTfLiteOk) return status;
+  int left = unclaimed(context);
+  if (left < 0) return kTfLiteError;
   d->claimed = d->total - left;
   return kTfLiteOk;
 }
@@ -71,7 +94,9 @@ gl_delegate* gl_xnnpack(int32_t threads, uint32_t flags) {
   TfLiteXNNPackDelegateOptions options = TfLiteXNNPackDelegateOptionsDefault();
   options.num_threads = threads;
   options.flags = flags;
+  gl_hush(1);  // it greets the world, once
   TfLiteDelegate* inner = TfLiteXNNPackDelegateCreate(&options);
+  gl_hush(0);
   return inner == NULL ? NULL : watch(inner, TfLiteXNNPackDelegateDelete);
 }
 
@@ -86,32 +111,51 @@ static void plug_report(const char* message) {
 typedef TfLiteDelegate* (*create_fn)(char**, char**, size_t, void (*)(const char*));
 typedef void (*destroy_fn)(TfLiteDelegate*);
 
-gl_delegate* gl_external(const char* path, char** keys, char** values, size_t n, char* err, size_t err_size) {
-  // It is never unloaded: plug-ins start threads and register exit handlers that outlive their delegates.
+// The GPU delegate's library has functions of its own (tensorflow/lite/delegates/gpu/delegate.h), and the two of a
+// plug-in only in some releases. Its options grow from release to release; they are more than 16 bytes, so that both
+// the x86-64 and the AArch64 calling convention return them through the caller's memory, of which there is plenty here.
+typedef struct {
+  char bytes[1024];
+} gpu_options;
+
+typedef gpu_options (*gpu_default_fn)(void);
+typedef TfLiteDelegate* (*gpu_create_fn)(const gpu_options*);
+
+static TfLiteDelegate* gpu_create(void* lib, destroy_fn* destroy) {
+  gpu_default_fn defaults = (gpu_default_fn)dlsym(lib, "TfLiteGpuDelegateOptionsV2Default");
+  gpu_create_fn create = (gpu_create_fn)dlsym(lib, "TfLiteGpuDelegateV2Create");
+  *destroy = (destroy_fn)dlsym(lib, "TfLiteGpuDelegateV2Delete");
+  if (defaults == NULL || create == NULL || *destroy == NULL) return NULL;
+  gpu_options options = defaults();
+  return create(&options);
+}
+
+void* gl_load(const char* path, char* err, size_t err_size) {
   void* lib = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
-  if (lib == NULL) {
-    snprintf(err, err_size, "%s", dlerror());
-    return NULL;
-  }
+  if (lib == NULL) snprintf(err, err_size, "%s", dlerror());
+  return lib;
+}
+
+gl_delegate* gl_external(void* lib, char** keys, char** values, size_t n, char* err, size_t err_size) {
   create_fn create = (create_fn)dlsym(lib, "tflite_plugin_create_delegate");
   destroy_fn destroy = (destroy_fn)dlsym(lib, "tflite_plugin_destroy_delegate");
+  TfLiteDelegate* inner = NULL;
   gl_delegate* d = NULL;
-  if (create == NULL || destroy == NULL) {
-    snprintf(err, err_size, "it is no delegate plug-in: it lacks the function %s",
+  int plugin = create != NULL && destroy != NULL;
+  plug_error[0] = 0;
+  inner = plugin ? create(keys, values, n, plug_report) : gpu_create(lib, &destroy);
+  if (inner == NULL && !plugin && destroy == NULL) {
+    snprintf(err, err_size, "is no delegate plug-in: it lacks the function %s",
              create == NULL ? "tflite_plugin_create_delegate" : "tflite_plugin_destroy_delegate");
+  } else if (inner == NULL) {
+    snprintf(err, err_size, "made no delegate: %s", plug_error[0] ? plug_error : "it gave no reason");
+  } else if (inner->Prepare == NULL) {
+    snprintf(err, err_size, "made a delegate without a Prepare function");
+    destroy(inner);
   } else {
-    plug_error[0] = 0;
-    TfLiteDelegate* inner = create(keys, values, n, plug_report);
-    if (inner == NULL) {
-      snprintf(err, err_size, "it made no delegate: %s", plug_error[0] ? plug_error : "it gave no reason");
-    } else if (inner->Prepare == NULL) {
-      snprintf(err, err_size, "its delegate has no Prepare function");
-      destroy(inner);
-    } else {
-      d = watch(inner, destroy);
-    }
+    d = watch(inner, destroy);
   }
-  dlclose(lib);
+  dlclose(lib);  // the count of users only: see gl_load
   return d;
 }
 

@@ -34,20 +34,28 @@ typedef struct {
   TfLiteDelegate base;
   TfLiteDelegate* inner;
   void (*destroy)(TfLiteDelegate*);
-  int total;    // operators of the model before the inner delegate saw it
+  int total;    // operators that no delegate had taken before
   int claimed;  // operators that it took
 } gl_delegate;
 
 gl_delegate* gl_xnnpack(int32_t threads, uint32_t flags);
 
-// gl_external loads a plug-in (tensorflow/lite/delegates/external/external_delegate_interface.h) and makes its
-// delegate. On failure it returns NULL and a sentence in err.
-gl_delegate* gl_external(const char* path, char** keys, char** values, size_t n, char* err, size_t err_size);
+// gl_load loads a plug-in (tensorflow/lite/delegates/external/external_delegate_interface.h); NULL and a sentence in
+// err when it cannot. A plug-in stays loaded for good, since plug-ins start threads and register exit handlers that
+// outlive their delegates.
+void* gl_load(const char* path, char* err, size_t err_size);
+
+// gl_external makes a loaded plug-in's delegate; NULL and a sentence in err when it makes none.
+gl_delegate* gl_external(void* lib, char** keys, char** values, size_t n, char* err, size_t err_size);
 
 void gl_delegate_free(gl_delegate* d);
 
 // gl_dynamic says whether a tensor's memory may move when the network computes.
 int gl_dynamic(const TfLiteTensor* t);
+
+// gl_hush(1) keeps what TensorFlow Lite prints by itself off the standard error until gl_hush(0): its errors come back
+// through the gl_log, or are the caller's to word.
+void gl_hush(int on);
 
 // gl_die_plainly gives the signals of a crash back to the kernel, so that a parent process sees which one it was, and
 // forbids core files.

@@ -16,114 +16,131 @@ import (
 
 	tfl "github.com/mattn/go-tflite"
 
-	"gleaner/model"
+	"gleaner/model/flat"
 )
 
-// Open reads the network and gives a Runner on the highest rung that works; its Info tells the ladder. The error is an
-// *Error. The file must not change while the Runner lives, since it is mapped: replace a model by renaming another
-// over it.
-func Open(path string, o Options) (model.Runner, error) {
-	sum, err := check(path)
+// checked is a model file that may be handed to TensorFlow Lite.
+type checked struct {
+	path string
+	sum  string // sha256, lower-case hex
+	// oldUint8 says that the weights are uint8; false where nobody looked.
+	oldUint8 bool
+}
+
+// check reads the file and takes it apart in Go, since TensorFlow Lite trusts what it is given. For a file that the
+// caller has verified it looks at the identifier only.
+func check(path string, o Options) (*checked, error) {
+	if o.SHA256 != "" {
+		return checkHead(path, o.SHA256)
+	}
+	b, err := os.ReadFile(path)
 	if err != nil {
-		return nil, err
+		return nil, unreadable(path, err)
 	}
-	var ladder []model.Rung
-	var last error
-	for _, s := range steps(o) {
-		r, err := build(path, s, o.Threads)
-		if err == nil {
-			ladder = append(ladder, model.Rung{Name: s.name, Used: true})
-			r.info = model.Info{Delegate: s.name, Ladder: ladder, SHA256: sum}
-			return r, nil
-		}
-		ladder = append(ladder, model.Rung{Name: s.name, Reason: err.Error()})
-		last = err
+	m, err := flat.Read(b)
+	if err != nil {
+		return nil, &Error{Path: path, What: "is unusable: " + oneLine(err.Error()), Err: err}
 	}
-	return nil, &Error{Path: path, What: "cannot be run: " + last.Error(), Err: last}
+	sum := sha256.Sum256(b)
+	return &checked{path: path, sum: hex.EncodeToString(sum[:]), oldUint8: hasUint8Weights(m)}, nil
 }
 
-// step is one rung to try.
-type step struct {
-	name     string
-	external *External
-	xnnpack  bool
-	flags    uint32
+func checkHead(path, sum string) (*checked, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, unreadable(path, err)
+	}
+	defer f.Close()
+	var head [8]byte // the root's offset and the identifier, as FlatBuffers lays them out
+	if _, err := io.ReadFull(f, head[:]); err != nil || string(head[4:]) != "TFL3" {
+		return nil, &Error{Path: path, What: "is unusable: the identifier TFL3 is missing"}
+	}
+	return &checked{path: path, sum: sum}, nil
 }
 
-func steps(o Options) []step {
-	var s []step
-	for i, e := range o.Delegates {
-		s = append(s, step{name: "external:" + e.Library, external: &o.Delegates[i]})
+func unreadable(path string, err error) error {
+	var pe *os.PathError
+	if errors.As(err, &pe) {
+		return &Error{Path: path, What: "cannot be read: " + pe.Err.Error(), Err: err}
 	}
-	if !o.NoXNNPACK {
-		s = append(s, step{name: "xnnpack+qs8+qu8", xnnpack: true, flags: flagQS8 | flagQU8}, step{name: "xnnpack", xnnpack: true})
-	}
-	return append(s, step{name: "cpu"})
+	return &Error{Path: path, What: "cannot be read: " + err.Error(), Err: err}
 }
 
-var errNoClaim = errors.New("claims no operator of this model")
-
-// build makes a Runner on one rung and computes once, on zeros: what fails on the first frame fails here, and memory
-// that is only settled by computing is settled.
-func build(path string, s step, threads int) (_ *runner, err error) {
-	r := &runner{path: path}
+// build makes a Runner on one rung and computes once, on zeros: memory that is only settled by computing is settled.
+// stage is told before each step that may take the process down.
+func build(c *checked, s step, threads int, stage func(string)) (_ *runner, err error) {
+	r := &runner{path: c.path}
 	defer func() {
 		if err != nil {
 			r.Close()
 		}
 	}()
-	switch {
-	case s.external != nil:
-		r.delegate, err = newExternal(*s.external)
-	case s.xnnpack:
-		r.delegate, err = newXNNPACK(threads, s.flags)
-	}
-	if err != nil {
+	if err := r.delegateTo(s, threads, stage); err != nil {
 		return nil, err
 	}
-	if r.model = tfl.NewModelFromFile(path); r.model == nil {
-		return nil, errors.New("TensorFlow Lite cannot read it")
+	stage(stageBuilding)
+	C.gl_hush(1)
+	r.model = tfl.NewModelFromFile(c.path)
+	C.gl_hush(0)
+	if r.model == nil {
+		return nil, errors.New("is no valid FlatBuffer to TensorFlow Lite")
 	}
-	r.log = (*C.gl_log)(C.calloc(1, C.sizeof_gl_log))
-	o := tfl.NewInterpreterOptions()
-	defer o.Delete()
-	o.SetNumThread(threads)
-	C.gl_log_attach(*(**C.TfLiteInterpreterOptions)(unsafe.Pointer(o)), r.log)
-	if r.delegate != nil {
-		o.AddDelegate(r.delegate)
+	if err := r.interpret(c, s, threads); err != nil {
+		return nil, err
 	}
-	if r.interp = tfl.NewInterpreter(r.model, o); r.interp == nil {
-		return nil, errors.New("refused: " + r.said())
-	}
-	if r.delegate != nil {
-		if n, _ := r.delegate.claimed(); n == 0 {
-			return nil, errNoClaim
-		}
-	}
+	stage(stageAllocating)
 	if r.interp.AllocateTensors() != tfl.OK {
 		return nil, errors.New("cannot be prepared: " + r.said())
 	}
+	stage(stageComputing)
 	if r.interp.Invoke() != tfl.OK {
 		return nil, errors.New("failed to compute: " + r.said())
 	}
 	return r, r.view()
 }
 
-// check reads the file's sum and its identifier.
-func check(path string) (string, error) {
-	f, err := os.Open(path)
+// interpret makes the interpreter, with the delegate if there is one.
+func (r *runner) interpret(c *checked, s step, threads int) error {
+	r.log = (*C.gl_log)(C.calloc(1, C.sizeof_gl_log))
+	o := tfl.NewInterpreterOptions()
+	defer o.Delete()
+	o.SetNumThread(threads)
+	// go-tflite keeps the native pointer in its only field.
+	C.gl_log_attach(*(**C.TfLiteInterpreterOptions)(unsafe.Pointer(o)), r.log)
+	for _, d := range r.delegates {
+		o.AddDelegate(d)
+	}
+	if r.interp = tfl.NewInterpreter(r.model, o); r.interp == nil {
+		if s.xnnpack {
+			return refusal(r.said(), c.oldUint8)
+		}
+		return errors.New("refused this model: " + r.said())
+	}
+	if len(r.delegates) == 0 {
+		return nil
+	}
+	if r.claims = r.delegates[0].claimed(); r.claims.n == 0 {
+		return errNoClaim
+	}
+	return nil
+}
+
+// delegateTo makes the delegates of a rung.
+func (r *runner) delegateTo(s step, threads int, stage func(string)) error {
+	if s.external != nil {
+		d, err := newExternal(*s.external, stage)
+		if err != nil {
+			return err
+		}
+		r.delegates = append(r.delegates, d)
+	}
+	if !s.xnnpack {
+		return nil
+	}
+	d, err := newXNNPACK(threads, s.flags)
 	if err != nil {
-		return "", &Error{Path: path, What: "cannot be read: " + err.Error(), Err: err}
+		return err
 	}
-	defer f.Close()
-	h := sha256.New()
-	head := make([]byte, 8)
-	if _, err := io.ReadFull(f, head); err != nil || string(head[4:]) != "TFL3" {
-		return "", &Error{Path: path, What: "is no .tflite file: the identifier TFL3 is missing"}
-	}
-	h.Write(head)
-	if _, err := io.Copy(h, f); err != nil {
-		return "", &Error{Path: path, What: "cannot be read: " + err.Error(), Err: err}
-	}
-	return hex.EncodeToString(h.Sum(nil)), nil
+	r.delegates = append(r.delegates, d)
+	return nil
 }

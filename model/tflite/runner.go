@@ -16,14 +16,16 @@ import (
 
 // runner is one interpreter with all that it stands on. The fields are freed in the order of close.
 type runner struct {
-	path     string
-	interp   *tfl.Interpreter
-	delegate *delegate
-	model    *tfl.Model
-	log      *C.gl_log
-	info     model.Info
-	inputs   []model.Tensor
-	outputs  []model.Tensor
+	path   string
+	interp *tfl.Interpreter
+	// delegates are the rung's own and, behind a plug-in, the XNNPACK that computes the rest.
+	delegates []*delegate
+	model     *tfl.Model
+	log       *C.gl_log
+	info      model.Info
+	claims    claims
+	inputs    []model.Tensor
+	outputs   []model.Tensor
 	// moving are the outputs whose memory the runtime may move while it computes; most networks have none.
 	moving []moving
 }
@@ -41,6 +43,8 @@ func (r *runner) Outputs() []model.Tensor { return r.outputs }
 
 // Info says which rung runs and what became of those above.
 func (r *runner) Info() model.Info { return r.info }
+
+func (r *runner) setInfo(i model.Info) { r.info = i }
 
 // Invoke computes the outputs.
 func (r *runner) Invoke() error {
@@ -62,10 +66,10 @@ func (r *runner) Close() error {
 		r.interp.Delete()
 		r.interp = nil
 	}
-	if r.delegate != nil {
-		r.delegate.Delete()
-		r.delegate = nil
+	for _, d := range r.delegates {
+		d.Delete()
 	}
+	r.delegates = nil
 	if r.model != nil {
 		r.model.Delete()
 		r.model = nil
@@ -80,7 +84,7 @@ func (r *runner) Close() error {
 
 // said is what TensorFlow Lite reported since the last time.
 func (r *runner) said() string {
-	s := C.GoString(&r.log.text[0])
+	s := oneLine(C.GoString(&r.log.text[0]))
 	r.log.text[0] = 0
 	if s == "" {
 		return "TensorFlow Lite gave no reason"

@@ -3,29 +3,409 @@
 package tflite
 
 import (
+	"errors"
+	"math"
+	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
+	"unsafe"
 
 	"gleaner/internal/shared"
+	"gleaner/model"
+	"gleaner/model/modeltest"
 )
 
-func TestLook(t *testing.T) {
-	root := shared.Path(t, "models/models")
-	files, _ := filepath.Glob(root + "/*.tflite")
-	for _, f := range files {
-		for _, o := range []Options{DefaultOptions()} {
-			s := time.Now()
-			r, err := Open(f, o)
-			t.Log(filepath.Base(f), time.Since(s), err)
-			if err == nil {
-				t.Logf("%+v", r.Info())
-				for _, x := range append(r.Inputs(), r.Outputs()...) {
-					t.Log("   ", x.Name, x.Type, x.Shape, x.Scale, x.Zero, len(x.Data))
+func TestMain(m *testing.M) {
+	if ProbeChild() {
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// network is a model file of the test material.
+func network(t testing.TB, name string) string {
+	t.Helper()
+	return shared.Path(t, "models/models/"+name+".tflite")
+}
+
+func mustOpen(t testing.TB, path string, o Options) model.Runner {
+	t.Helper()
+	r, err := Open(path, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { r.Close() })
+	return r
+}
+
+func TestRunnerKeepsTheContract(t *testing.T) {
+	plain := DefaultOptions()
+	plain.NoXNNPACK = true
+	for _, c := range []struct {
+		name, file string
+		o          Options
+	}{
+		{"float on xnnpack", "face_detection_short_range", DefaultOptions()},
+		{"float on cpu", "face_detection_short_range", plain},
+		{"dynamic range", "mobilenet_v2_035_96_embedder_with_metadata", DefaultOptions()},
+		{"int8", "tf2_mobilenet_v2_1.0_224_ptq", DefaultOptions()},
+		{"uint8", "mobilenet_v1_0.25_128_quant", DefaultOptions()},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			modeltest.Run(t, func(t testing.TB) model.Runner {
+				r, err := Open(network(t, c.file), c.o)
+				if err != nil {
+					t.Fatal(err)
 				}
-				r.Close()
-				r.Close()
+				return r
+			})
+		})
+	}
+}
+
+// ladder writes a ladder as one line, so that a table can hold what is expected.
+func ladder(i model.Info) string {
+	var s []string
+	for _, r := range i.Ladder {
+		if r.Used {
+			s = append(s, r.Name+" runs")
+		} else {
+			s = append(s, r.Name+" "+r.Reason)
+		}
+	}
+	return strings.Join(s, " | ")
+}
+
+func TestLadder(t *testing.T) {
+	const uint8Reason = "xnnpack+qs8+qu8 refused this model, whose weights are uint8: failed to delegate CONV_2D node #0 | xnnpack claims no operator of this model | cpu runs"
+	for _, c := range []struct{ name, file, want string }{
+		{"float", "face_detection_short_range", "xnnpack+qs8+qu8 runs"},
+		{"float16 weights", "ssd_oidv4_fp16", "xnnpack+qs8+qu8 runs"},
+		{"int8 weights", "mobilenet_v2_035_96_embedder_with_metadata", "xnnpack+qs8+qu8 runs"},
+		{"int8", "tf2_mobilenet_v2_1.0_224_ptq", "xnnpack+qs8+qu8 runs"},
+		{"uint8", "mobilenet_v2_1.0_224_quant", uint8Reason},
+		{"uint8 with a custom operator", "coco_ssd_mobilenet_v1_quant", uint8Reason},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := mustOpen(t, network(t, c.file), DefaultOptions())
+			if got := ladder(r.Info()); got != c.want {
+				t.Errorf("ladder:\n%s\nwant:\n%s", got, c.want)
+			}
+		})
+	}
+}
+
+// plug compiles the test's plug-in.
+func plug(t testing.TB, flags ...string) string {
+	t.Helper()
+	cc, err := exec.LookPath("cc")
+	if err != nil {
+		t.Skip("no C compiler for the test's plug-in")
+	}
+	out := filepath.Join(t.TempDir(), "libplug.so")
+	args := append(strings.Fields(os.Getenv("CGO_CFLAGS")), "-shared", "-fPIC", "-o", out)
+	args = append(append(args, flags...), "testdata/plug/plug.c", "-lm")
+	if said, err := exec.Command(cc, args...).CombinedOutput(); err != nil {
+		t.Fatalf("compile the plug-in: %v\n%s", err, said)
+	}
+	return out
+}
+
+func TestPlugins(t *testing.T) {
+	good := plug(t)
+	const softmax, none = "mobilenet_v1_0.25_128_quant", "face_detection_short_range"
+	for _, c := range []struct {
+		name, lib, do, file string
+		want                string // of the plug-in's rung; LIB stands for the library
+	}{
+		{"claims the softmax of a uint8 model", good, "", softmax, "runs"},
+		{"claims the softmax of an int8 model", good, "", "tf2_mobilenet_v2_1.0_224_ptq", "runs"},
+		{"claims nothing", good, "", none, "claims no operator of this model"},
+		{"fails", good, "fail", softmax, "made no delegate: no device is plugged in"},
+		{"refuses the model", good, "refuse", softmax, "refused this model: this model is too large for the device"},
+		{"crashes while making a delegate", good, "crash", softmax, "crashed while making a delegate: signal: segmentation fault"},
+		{"ends the process", good, "exit", softmax, "ended the process while making a delegate: exit status 3"},
+		{"hangs", good, "hang", softmax, "gave no answer within 500ms while making a delegate"},
+		{"crashes on the model", good, "crash-prepare", softmax, "crashed while taking the model: signal: segmentation fault"},
+		{"crashes while computing", good, "crash-compute", softmax, "crashed while computing: signal: segmentation fault"},
+		{"fails to compute", good, "fail-compute", softmax, "failed to compute: the device is gone"},
+		{"crashes when loaded", plug(t, "-DCRASH_AT_LOAD"), "", softmax, "crashed while loading: signal: segmentation fault"},
+		{"is no plug-in", plug(t, "-DNO_FUNCTIONS"), "", softmax, "is no delegate plug-in: it lacks the function tflite_plugin_create_delegate"},
+		{"is the GPU delegate", plug(t, "-DGPU"), "", softmax, "runs"},
+		{"is absent", "/nowhere/libplug.so", "", softmax, "no such file"},
+		{"is not installed", "libnosuchplug.so.1", "", softmax, "no such file"},
+		{"is no library", network(t, softmax), "", softmax, "cannot be loaded: LIB: invalid ELF header"},
+		{"needs another library", plug(t, needing(t)...), "", softmax, "needs libgonesoon.so, which is not installed"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			o := DefaultOptions()
+			if c.do == "hang" {
+				o.ProbeTimeout = 500 * time.Millisecond
+			}
+			o.Delegates = []External{{Library: c.lib, Options: []Option{{"do", c.do}}}}
+			r := mustOpen(t, network(t, c.file), o)
+			rungs := r.Info().Ladder
+			got := rungs[0].Reason
+			if rungs[0].Used {
+				got = "runs"
+			} else if !rungs[len(rungs)-1].Used || len(rungs) < 2 {
+				t.Errorf("nothing runs below: %s", ladder(r.Info()))
+			}
+			if want := strings.ReplaceAll(c.want, "LIB", c.lib); !strings.HasPrefix(got, want) {
+				t.Errorf("the plug-in %q, want %q", got, want)
+			}
+			if rungs[0].Name != "external:"+c.lib {
+				t.Errorf("the rung's name is %s", rungs[0].Name)
+			}
+		})
+	}
+}
+
+// needing are the flags of a plug-in that needs a library which is gone.
+func needing(t *testing.T) []string {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "gone.c"), []byte("int gone(void) { return 1; }\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	lib := filepath.Join(dir, "libgonesoon.so")
+	if said, err := exec.Command("cc", "-shared", "-fPIC", "-o", lib, filepath.Join(dir, "gone.c")).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, said)
+	}
+	return []string{"-Wl,--no-as-needed", "-L" + dir, "-lgonesoon"}
+}
+
+// TestPluginComputes holds the answers with a plug-in to those without it, with XNNPACK behind it and without.
+func TestPluginComputes(t *testing.T) {
+	lib := plug(t)
+	for _, c := range []struct {
+		name, file, op string
+		noXNNPACK      bool
+		rest           string
+		tolerance      float64
+	}{
+		{"float ADD before xnnpack", "face_detection_short_range", "0", false, "xnnpack+qs8+qu8", 2e-3},
+		{"float ADD alone", "face_detection_short_range", "0", true, "", 2e-3},
+		{"uint8 SOFTMAX alone", "mobilenet_v1_0.25_128_quant", "25", false, "", 1},
+		{"int8 SOFTMAX before xnnpack", "tf2_mobilenet_v2_1.0_224_ptq", "25", false, "xnnpack+qs8+qu8", 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			o := DefaultOptions()
+			o.NoXNNPACK = c.noXNNPACK
+			o.Delegates = []External{{Library: lib, Options: []Option{{"op", c.op}}}}
+			with := mustOpen(t, network(t, c.file), o)
+			rung := with.Info().Ladder[0]
+			if !rung.Used || rung.Claimed < 1 || rung.Claimed >= rung.Of || rung.Rest != c.rest {
+				t.Fatalf("rung %+v", rung)
+			}
+			t.Logf("%d of %d operators", rung.Claimed, rung.Of)
+			plain := o
+			plain.Delegates = nil
+			without := mustOpen(t, network(t, c.file), plain)
+			if d := difference(t, with, without); d > c.tolerance {
+				t.Errorf("outputs differ by %v", d)
+			}
+		})
+	}
+}
+
+// difference computes the same noise on both and gives the largest difference of an output element.
+func difference(t *testing.T, a, b model.Runner) float64 {
+	t.Helper()
+	x := uint32(1)
+	for i, in := range a.Inputs() {
+		for j := range in.Data {
+			x = x*1664525 + 1013904223
+			in.Data[j] = byte(x >> 24)
+		}
+		if in.Type == model.Float32 {
+			f := floats(in)
+			for j := range f {
+				x = x*1664525 + 1013904223
+				f[j] = float32(x>>8)/(1<<23) - 1
 			}
 		}
+		copy(b.Inputs()[i].Data, in.Data)
+	}
+	for _, r := range []model.Runner{a, b} {
+		if err := r.Invoke(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	worst := 0.0
+	for i, out := range a.Outputs() {
+		other := b.Outputs()[i]
+		if out.Type == model.Float32 {
+			for j, v := range floats(out) {
+				worst = math.Max(worst, math.Abs(float64(v-floats(other)[j]))/math.Max(1, math.Abs(float64(v))))
+			}
+			continue
+		}
+		for j, v := range out.Data {
+			worst = math.Max(worst, math.Abs(float64(v)-float64(other.Data[j])))
+		}
+	}
+	return worst
+}
+
+func floats(t model.Tensor) []float32 {
+	return unsafe.Slice((*float32)(unsafe.Pointer(&t.Data[0])), len(t.Data)/4)
+}
+
+func TestPluginKeepsTheContract(t *testing.T) {
+	o := DefaultOptions()
+	o.Delegates = []External{{Library: plug(t)}}
+	modeltest.Run(t, func(t testing.TB) model.Runner {
+		r, err := Open(network(t, "tf2_mobilenet_v2_1.0_224_ptq"), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	})
+}
+
+func TestPluginKeepsItsThread(t *testing.T) {
+	o := DefaultOptions()
+	o.Delegates = []External{{Library: plug(t)}}
+	r := mustOpen(t, network(t, "tf2_mobilenet_v2_1.0_224_ptq"), o)
+	if !r.Info().Ladder[0].Used {
+		t.Fatal(ladder(r.Info()))
+	}
+	for range 20 { // from whatever thread the scheduler likes: the plug-in refuses any but its own
+		done := make(chan error)
+		go func() { done <- r.Invoke() }()
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestOpenerTriesThePluginOnce(t *testing.T) {
+	o := DefaultOptions()
+	o.Delegates = []External{{Library: "/nowhere/libplug.so"}}
+	open := Opener(network(t, "face_detection_short_range"), o)
+	var infos []string
+	for range 3 {
+		r, err := open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		infos = append(infos, ladder(r.Info()))
+	}
+	const want = "external:/nowhere/libplug.so no such file | xnnpack+qs8+qu8 runs"
+	for _, i := range infos {
+		if i != want {
+			t.Errorf("ladder %s, want %s", i, want)
+		}
+	}
+	bad := Opener("/nowhere/x.tflite", o)
+	for range 2 {
+		if _, err := bad(); err == nil {
+			t.Error("a missing file was opened")
+		}
+	}
+}
+
+func TestRefusesBadModels(t *testing.T) {
+	whole, err := os.ReadFile(network(t, "face_detection_short_range"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	file := func(name string, b []byte) string {
+		p := filepath.Join(dir, name)
+		if err := os.WriteFile(p, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	noise := make([]byte, 4096)
+	for i := range noise {
+		noise[i] = byte(i*i>>3 + i*7)
+	}
+	masked := append(append([]byte(nil), noise[:4]...), "TFL3"...)
+	masked = append(masked, noise...)
+	edge, double := network(t, "mobilenet_v1_0.25_128_quant_edgetpu"), network(t, "model_invoking_error")
+	withPlug := DefaultOptions()
+	withPlug.Delegates = []External{{Library: "/nowhere/libedgetpu.so.1"}}
+	tooMany := DefaultOptions()
+	tooMany.Threads = 1000
+	for _, c := range []struct {
+		name, path string
+		o          Options
+		want       string
+	}{
+		{"missing", dir + "/none.tflite", DefaultOptions(), "cannot be read: no such file or directory"},
+		{"a folder", dir, DefaultOptions(), "cannot be read: is a directory"},
+		{"empty", file("empty.tflite", nil), DefaultOptions(), "is unusable"},
+		{"random", file("random.tflite", noise), DefaultOptions(), "is unusable"},
+		{"random behind the identifier", file("masked.tflite", masked), DefaultOptions(), "is unusable"},
+		{"truncated", file("half.tflite", whole[:len(whole)/2]), DefaultOptions(), "is unusable"},
+		{"Korean name", file("없음.tflite", noise), DefaultOptions(), "없음.tflite is unusable"},
+		{"for the EdgeTPU", edge, DefaultOptions(), "needs the operator edgetpu-custom-op, which the EdgeTPU delegate provides: install libedgetpu1-std and set delegates"},
+		{"for the EdgeTPU, whose plug-in is missing", edge, withPlug, "needs the operator edgetpu-custom-op, which the EdgeTPU delegate provides: /nowhere/libedgetpu.so.1 no such file"},
+		{"an unknown operator", double, DefaultOptions(), "needs the operator fake-op-double"},
+		{"too many threads", edge, tooMany, "cannot be run with 1000 threads"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r, err := Open(c.path, c.o)
+			if err == nil {
+				r.Close()
+				t.Fatal("it was opened")
+			}
+			var e *Error
+			if !errors.As(err, &e) || e.Path != c.path {
+				t.Errorf("no *Error with the path: %#v", err)
+			}
+			if s := err.Error(); !strings.Contains(s, c.want) || strings.Contains(s, "\n") || strings.Count(s, c.path) != 1 {
+				t.Errorf("message:\n%s\nwant in it, in one line, with the path once:\n%s", s, c.want)
+			}
+		})
+	}
+}
+
+// TestSurvivesAlteredModels gives files to Open whose structure was altered at random: whatever becomes of them, this
+// process goes on.
+func TestSurvivesAlteredModels(t *testing.T) {
+	whole, err := os.ReadFile(network(t, "face_detection_short_range"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "altered.tflite")
+	counts := map[string]int{}
+	x := uint32(7)
+	next := func(n int) int { x = x*1664525 + 1013904223; return int(x>>8) % n }
+	for range 60 {
+		b := append([]byte(nil), whole...)
+		for range 1 + next(4) {
+			b[len(b)-1-next(40000)] ^= 1 << next(8) // this file's tensors and operators stand at its end
+		}
+		os.WriteFile(path, b, 0o600)
+		r, err := Open(path, DefaultOptions())
+		switch {
+		case err == nil:
+			counts["runs"]++
+			r.Close()
+		case strings.Contains(err.Error(), "crashed"):
+			counts["crashed in the child"]++
+		case strings.Contains(err.Error(), "is unusable"):
+			counts["refused by structure"]++
+		default:
+			counts["refused by TensorFlow Lite"]++
+		}
+	}
+	t.Log(counts)
+	if len(counts) < 2 {
+		t.Error("all files met the same end: the alterations prove nothing")
+	}
+}
+
+func TestErrorText(t *testing.T) {
+	e := &Error{Path: "m.tflite", What: "is unusable", Hint: "fetch it again", Err: os.ErrNotExist}
+	if e.Error() != "model m.tflite is unusable: fetch it again" || !errors.Is(e, os.ErrNotExist) {
+		t.Error(e)
 	}
 }
