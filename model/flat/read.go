@@ -125,6 +125,7 @@ func readBuffers(root table) [][]byte {
 			}
 			d = v.b[off : off+n : off+n]
 		}
+		v.spend(len(d)) // a view costs nothing now, but would when the model is written
 		out = append(out, d)
 	}
 	return out
@@ -166,10 +167,11 @@ func readOp(t table, codes, tensors int) Op {
 	op := Op{Code: t.index(0, codes, "operator code"), Inputs: t.indices(1, -1, tensors, "operator input"),
 		Outputs: t.indices(2, 0, tensors, "operator output"), Custom: t.bytes(5),
 		Intermediates: t.indices(8, -1, tensors, "intermediate tensor")}
-	for _, b := range t.bytes(7) {
-		op.Mutating = append(op.Mutating, b != 0)
+	if mut := t.bytes(7); t.v.spend(len(mut) + len(op.Custom)) {
+		for _, b := range mut {
+			op.Mutating = append(op.Mutating, b != 0)
+		}
 	}
-	t.v.spend(len(op.Mutating))
 	kind := int(t.byte(3))
 	if ot, ok := t.sub(4); ok && kind != 0 {
 		if op.Options, ok = readOptions(ot, kind); !ok {
@@ -255,7 +257,7 @@ func (v *view) checkConstants(m *Model) {
 // Bounds for associated files: labels and vocabularies are far below them, and a zip bomb far above.
 const (
 	maxFiles    = 64
-	maxFileSize = 8 << 20
+	maxFileSize = 8 << 20 // all files together, unpacked, in bytes
 )
 
 // readZip reads the archive that may stand behind the network.
@@ -268,15 +270,16 @@ func readZip(b []byte) ([]File, error) {
 		return nil, fmt.Errorf("%w: %d associated files, more than %d", ErrDamaged, len(z.File), maxFiles)
 	}
 	var out []File
+	left := maxFileSize
 	for _, f := range z.File {
 		r, err := f.Open()
 		if err != nil {
 			return nil, fmt.Errorf("%w: associated file %q: %v", ErrDamaged, f.Name, err)
 		}
-		d, err := io.ReadAll(io.LimitReader(r, maxFileSize+1))
+		d, err := io.ReadAll(io.LimitReader(r, int64(left)+1))
 		r.Close()
-		if err == nil && len(d) > maxFileSize {
-			err = fmt.Errorf("larger than %d bytes", maxFileSize)
+		if left -= len(d); err == nil && left < 0 {
+			err = fmt.Errorf("it and those before are larger than %d bytes", maxFileSize)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("%w: associated file %q: %v", ErrDamaged, f.Name, err)
