@@ -1,0 +1,80 @@
+package track
+
+import "time"
+
+// When two touching objects are detected as one box, neither has a detection of its own, and giving the box to either
+// would lose the other and spoil the first one's size. Both go on instead, moved along with the box, until it parts.
+const (
+	mergeCover  = 0.75 // of a track's expected box lies in the detection
+	mergeLarger = 1.25 // the detection's area over the largest of the tracks'
+	mergeFit    = 0.5  // IoU of the detection with the box around all the tracks
+	mergeOther  = 0.3  // IoU with another detection from which a track is seen by itself
+	mergeMissed = 2    // frames that a track may have been lost for before
+)
+
+// merges finds the detections that cover several tracks and takes both out of the assignment.
+func (t *Tracker) merges(now time.Time) {
+	for i := range t.dets[:t.high] {
+		z := edges(t.dets[i].Box)
+		t.group = t.group[:0]
+		around, largest := [4]float64{}, 0.0
+		for _, l := range t.live {
+			e := edges(l.body.box())
+			if !l.mergeable() || shared(e, z) < mergeCover*area(e) || t.seenAlone(l, i) {
+				continue
+			}
+			if len(t.group) == 0 {
+				around = e
+			}
+			around = [4]float64{min(around[0], e[0]), min(around[1], e[1]), max(around[2], e[2]), max(around[3], e[3])}
+			largest = max(largest, area(e))
+			t.group = append(t.group, l)
+		}
+		if len(t.group) < 2 || area(z) < mergeLarger*largest || overlap(around, z) < mergeFit {
+			continue
+		}
+		t.taken[i] = true
+		dx, dy := (z[0]+z[2]-around[0]-around[2])/2, (z[1]+z[3]-around[1]-around[3])/2
+		for _, l := range t.group {
+			l.mergedBy(dx, dy, now)
+		}
+	}
+}
+
+func (l *live) mergeable() bool {
+	return !l.hit && l.Hits >= 2 && (l.State == Merged || l.missed <= mergeMissed)
+}
+
+// seenAlone reports whether another detection fits l by itself.
+func (t *Tracker) seenAlone(l *live, but int) bool {
+	e := edges(l.body.box())
+	for j := range t.dets {
+		if j != but && !t.taken[j] && overlap(e, edges(t.dets[j].Box)) >= mergeOther {
+			return true
+		}
+	}
+	return false
+}
+
+// mergedBy moves l along with the box that covers it.
+func (l *live) mergedBy(dx, dy float64, now time.Time) {
+	reach := 0.5 * l.body.size()
+	dx, dy = min(max(dx, -reach), reach), min(max(dy, -reach), reach)
+	z := edges(l.body.box())
+	for i := range z {
+		if i%2 == 0 {
+			z[i] += dx
+		} else {
+			z[i] += dy
+		}
+	}
+	l.body.update(z, mergedNoise)
+	l.hit, l.seen = true, now
+	l.missed++
+	l.Measured, l.Lost = false, 0
+	l.Box = l.body.box()
+	l.VX, l.VY = l.body.velocity()
+	if l.Confirmed {
+		l.State = Merged
+	}
+}
