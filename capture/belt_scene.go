@@ -42,7 +42,7 @@ type scene struct {
 
 func newScene(o Options) *scene {
 	s := &scene{o: o, still: NewImage(strip, o.Height), moving: NewImage(strip, o.Height), rails: NewImage(o.Width, o.Height)}
-	paintBelt(s.still, o.Belt, 0, 0)
+	paintBelt(s.still, o.Belt)
 	s.still.CopyTo(s.moving)
 	p := newPainter(o, false)
 	line := make([]byte, strip)
@@ -119,11 +119,11 @@ func (s *sprite) blit(row []byte, r, x int, moving bool) {
 // noiseReach is the most that noise of the given deviation adds or takes, in grey levels.
 func noiseReach(sigma float64) int { return int(math.Ceil(sigma * 3)) }
 
-// sensor lays light (vignette, drift, steps) and noise over a drawn row, eight bytes at a time.
+// sensor lays light (vignette, drift, steps) and noise over a drawn row, sixteen bytes at a time.
 type sensor struct {
 	o     BeltOptions
 	fps   float64
-	cols  []uint16 // light at every eighth byte of a row, 1/256
+	cols  []uint16 // light at every sixteenth byte of a row, 1/256
 	rows  []uint16 // light at every row, 1/256
 	bank  []byte   // noise plus reach, longer than a row by bankSize
 	reach uint64
@@ -139,9 +139,9 @@ func newSensor(w, h int, o BeltOptions, fps float64) sensor {
 	if fps == 0 {
 		fps = beltFPS
 	}
-	s := sensor{o: o, fps: fps, cols: make([]uint16, (3*w+7)/8), rows: make([]uint16, h), reach: uint64(noiseReach(o.Noise))}
+	s := sensor{o: o, fps: fps, cols: make([]uint16, (3*w+15)/16), rows: make([]uint16, h), reach: uint64(noiseReach(o.Noise))}
 	for i := range s.cols {
-		d := (2*8*i - 3*w) * 256 / (3 * w) // -256 at the left edge to 256 at the right
+		d := (2*16*i - 3*w) * 256 / (3 * w) // -256 at the left edge to 256 at the right
 		s.cols[i] = uint16(256 - 22*d*d>>16)
 	}
 	top, rows := beltTop(h), beltRows(h)
@@ -185,15 +185,16 @@ func (s *sensor) expose(row []byte, y int) {
 	noise := s.bank[s.state>>48:]
 	gain := uint32(s.rows[y]) * s.light // 16 bits of fraction
 	bias := s.reach * 0x0101010101010101
-	const even = 0x00ff00ff00ff00ff
+	const even, odd = 0x00ff00ff00ff00ff, 0xff00ff00ff00ff00
 	cols := s.cols
-	for len(row) >= 8 && len(noise) >= 8 && len(cols) > 0 {
+	for len(row) >= 16 && len(noise) >= 16 && len(cols) > 0 {
 		g := uint64(uint32(cols[0]) * (gain >> 4) >> 12)
-		v := binary.LittleEndian.Uint64(row)
-		a := (v & even) * g >> 8 & even
-		b := (v >> 8 & even) * g & (even << 8)
-		binary.LittleEndian.PutUint64(row, (a|b)+binary.LittleEndian.Uint64(noise)-bias)
-		row, noise, cols = row[8:], noise[8:], cols[1:]
+		v, w := binary.LittleEndian.Uint64(row), binary.LittleEndian.Uint64(row[8:])
+		v = (v&even)*g>>8&even | (v>>8&even)*g&odd
+		w = (w&even)*g>>8&even | (w>>8&even)*g&odd
+		binary.LittleEndian.PutUint64(row, v+binary.LittleEndian.Uint64(noise)-bias)
+		binary.LittleEndian.PutUint64(row[8:], w+binary.LittleEndian.Uint64(noise[8:])-bias)
+		row, noise, cols = row[16:], noise[16:], cols[1:]
 	}
 	for i := range row {
 		g := uint64(uint32(cols[0]) * (gain >> 4) >> 12)

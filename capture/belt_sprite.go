@@ -180,8 +180,7 @@ func (p *painter) cover(u, v, scale int) int {
 
 // smooth rises from 0 at lo to 255 at hi without a corner.
 func smooth(v, lo, hi int) int {
-	t := min(max((v-lo)*256/(hi-lo), 0), 256)
-	return min(255, t*t*(768-2*t)>>16)
+	return min(255, ease(min(max((v-lo)*256/(hi-lo), 0), 256)))
 }
 
 // colour writes B, G, R at u, v multiplied by the coverage a.
@@ -209,9 +208,11 @@ func (s *sprite) resize(w, h int) {
 	s.lo, s.hi, s.from, s.to = grow(s.lo, h), grow(s.hi, h), grow(s.from, h), grow(s.to, h)
 }
 
+// grow is b with n elements; memory that is too small is replaced by half as much again, so that a belt soon has all
+// that its largest item needs.
 func grow[T any](b []T, n int) []T {
 	if cap(b) < n {
-		return make([]T, n)
+		return make([]T, n, n+n/2)
 	}
 	return b[:n]
 }

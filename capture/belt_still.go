@@ -27,7 +27,7 @@ func NewStills(o BeltOptions, cutout bool) (*Stills, error) {
 	full := Options{Width: beltWidth, Height: beltHeight, FPS: beltFPS, Belt: o}
 	s := &Stills{o: full, cutout: cutout, paint: newPainter(full, cutout),
 		sensor: newSensor(beltWidth, beltHeight, o, beltFPS), belt: NewImage(strip, beltHeight)}
-	paintBelt(s.belt, o, 0, 0)
+	paintBelt(s.belt, o)
 	return s, nil
 }
 

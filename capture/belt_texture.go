@@ -9,34 +9,50 @@ func hash32(x uint32) uint32 {
 	return x ^ x>>16
 }
 
-// blotches is smooth noise between -128 and 127 with lumps of size pixels; it repeats after strip pixels along u.
-func blotches(u, y, size int, salt uint32) int {
-	cells := strip / size
-	corner := func(i, j int) int {
-		return int(hash32(uint32(i%cells)+uint32(j)*0x9e3779b1+salt)>>24) - 128
-	}
-	i, j, fu, fv := u/size, y/size, u%size*256/size, y%size*256/size
-	fu, fv = fu*fu*(768-2*fu)>>16, fv*fv*(768-2*fv)>>16
-	up := corner(i, j)*(256-fu) + corner(i+1, j)*fu
-	down := corner(i, j+1)*(256-fu) + corner(i+1, j+1)*fu
-	return (up*(256-fv) + down*fv) >> 16
+// blotches is one row of smooth noise, -128 to 127, with lumps of size pixels; it repeats after strip pixels.
+type blotches struct {
+	size int
+	salt uint32
+	at   []int // the row's value at every size pixels
 }
+
+func newBlotches(size int, salt uint32) blotches {
+	return blotches{size: size, salt: salt, at: make([]int, strip/size+1)}
+}
+
+// row goes to row y.
+func (b *blotches) row(y int) {
+	j, f := y/b.size, ease(y%b.size*256/b.size)
+	for i := range b.at {
+		corner := uint32(i % (strip / b.size))
+		up := int(hash32(corner+uint32(j)*0x9e3779b1+b.salt)>>24) - 128
+		down := int(hash32(corner+uint32(j+1)*0x9e3779b1+b.salt)>>24) - 128
+		b.at[i] = (up*(256-f) + down*f) >> 8
+	}
+}
+
+// value is the noise at column u of the row.
+func (b *blotches) value(u int) int {
+	i, f := u/b.size, ease(u%b.size*256/b.size)
+	return (b.at[i]*(256-f) + b.at[i+1]*f) >> 8
+}
+
+// ease bends a straight way from 0 to 256 into one without corners.
+func ease(f int) int { return f * f * (768 - 2*f) >> 16 }
 
 // thread is the height of a thread across its six pixels.
 var thread = [6]int{-5, 1, 4, 4, 1, -5}
 
 // texture is how much brighter than its colour the belt is at column u of the strip and row y, in grey levels: a
-// basket weave, fibres, blotches of wear, streaks that scrapers left, and a slanted seam every seamEvery pixels.
+// basket weave, fibres, streaks that scrapers left, and a slanted seam every seamEvery pixels.
 func texture(u, y int, salt uint32) int {
 	t := thread[y%6]
 	if (u/6+y/6)%2 == 1 {
 		t = thread[u%6]
 	}
 	t += int(hash32(uint32(u)*73856093^uint32(y)*19349663^salt)>>29) - 3
-	t += blotches(u, y, 64, salt) * 6 / 128
-	t += blotches(u, y, 16, salt+1) * 3 / 128
 	t += int(hash32(uint32(y/3)+salt)>>30) - 2
-	switch d := (u + seamEvery - y/5 - 300 + 4*seamEvery) % seamEvery; {
+	switch d := (u + 5*seamEvery - y/5 - 300) % seamEvery; {
 	case d < 5:
 		t -= 12
 	case d < 8, d >= seamEvery-3:
@@ -47,14 +63,17 @@ func texture(u, y int, salt uint32) int {
 	return t
 }
 
-// paintBelt draws the belt from column u of the strip and row v on into dst.
-func paintBelt(dst Image, o BeltOptions, u, v int) {
+// paintBelt draws the belt from column 0 of the strip on into dst: its texture over blotches of wear.
+func paintBelt(dst Image, o BeltOptions) {
 	lo, hi := levels(o)
 	strength, salt := int(o.Texture*256), uint32(o.Seed)*2654435761
+	wide, small := newBlotches(64, salt), newBlotches(16, salt+1)
 	for y := range dst.H {
 		row := dst.Row(y)
+		wide.row(y)
+		small.row(y)
 		for x := range dst.W {
-			t := texture((u+x)%strip, v+y, salt) * strength
+			t := (texture(x, y, salt) + (wide.value(x)*6+small.value(x)*3)>>7) * strength
 			row[3*x] = byte(min(max(beltB+t*beltB/(beltG*256), lo), hi))
 			row[3*x+1] = byte(min(max(beltG+t/256, lo), hi))
 			row[3*x+2] = byte(min(max(beltR+t*beltR/(beltG*256), lo), hi))
