@@ -67,7 +67,7 @@ first_object() {
 	while [ "$SECONDS" -lt "$deadline" ]; do
 		kill -0 "$inside" 2>/dev/null || { echo "make run ended by itself; its last words:" >&2; tail -n 20 "$log" >&2; return 1; }
 		port="$(sed -n 's/.*mosquitto_sub.* -p \([0-9]\+\).*/\1/p' "$log" | tail -n 1)"
-		if [ -n "$port" ] && timeout 2 mosquitto_sub -h 127.0.0.1 -p "$port" -t 'gleaner/v1/+/+/cam/+/object' -C 1 2>/dev/null; then
+		if [ -n "$port" ] && timeout 2 mosquitto_sub -h 127.0.0.1 -p "$port" -t '+/v1/+/+/cam/+/object' -C 1 2>/dev/null; then
 			return 0
 		fi
 		sleep 0.2

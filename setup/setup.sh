@@ -86,6 +86,14 @@ tarball_path() { # package@version → where its tarball is cached
 	printf '%s/%s.tgz' "$cache" "${name//[\/@]/-}"
 }
 
+# cached tells whether every tarball is in the cache.
+cached() {
+	local kind pack rest
+	while read -r kind pack rest; do
+		[ "$kind" != tarball ] || [ -s "$(tarball_path "$pack")" ] || return 1
+	done <"$sums"
+}
+
 integrity() { # file → sha512-…, as a registry states it
 	printf 'sha512-%s' "$(sha512sum "$1" | cut -d ' ' -f 1 | tr a-f A-F | basenc --base16 -d | base64 -w 0)"
 }
@@ -95,7 +103,6 @@ fetch() { # package@version integrity
 	local pack="$1" want="$2" path tmp got
 	path="$(tarball_path "$pack")"
 	if [ ! -s "$path" ]; then
-		command -v npm >/dev/null || install_packages npm
 		command -v npm >/dev/null || fail "npm is needed once, to fetch $pack: install it, or put the tarball at $path"
 		mkdir -p "$cache"
 		tmp="$(mktemp -d "$cache/.fetch.XXXXXX")"
@@ -183,5 +190,9 @@ prove) packages+=("${packages_test[@]}" "${packages_prove[@]}") ;;
 esac
 arch="$(machine)"
 check_go
+lacking=
+complete "$arch" || lacking=1
+# npm brings some hundred packages along, so it is installed only where it is needed: for a download, and not there.
+[ -z "$lacking" ] || command -v npm >/dev/null || cached || packages+=(npm)
 install_packages "${packages[@]}"
-complete "$arch" || install_native "$arch"
+[ -z "$lacking" ] || install_native "$arch"
