@@ -1,3 +1,4 @@
+// Long because the drawn belt is in it as well (belt*.go): it needs Image and Options, and Options need its own.
 package capture
 
 import (

@@ -51,39 +51,78 @@ func (s *planes) fromCutout(im Image) {
 func (s *planes) flood() {
 	s.queue = append(s.queue[:0], 0)
 	s.mask[0] = 0
-	s.fill(func(i int) bool { return s.mask[i] != 0 && s.c[0][i] <= backdrop }, func(i int) { s.mask[i] = 0 })
+	s.fill(1, func(i int) bool { return s.mask[i] != 0 && s.c[0][i] <= backdrop }, 0)
 }
 
-// fill visits what is connected (4 neighbours) with the pixels in queue, and leaves all of them in queue.
-func (s *planes) fill(want func(int) bool, visit func(int)) {
+// fill gives the mask the value v in every wanted pixel that is connected with those in queue, by sides (reach 1) or
+// by corners too (reach 2), and leaves all of them in queue.
+func (s *planes) fill(reach int, want func(int) bool, v byte) {
 	for k := 0; k < len(s.queue); k++ {
-		i := s.queue[k]
-		x := i % s.w
-		for _, n := range [4]struct {
-			i  int
-			ok bool
-		}{{i - 1, x > 0}, {i + 1, x < s.w-1}, {i - s.w, i >= s.w}, {i + s.w, i+s.w < s.w*s.h}} {
-			if n.ok && want(n.i) {
-				visit(n.i)
-				s.queue = append(s.queue, n.i)
+		x, y := s.queue[k]%s.w, s.queue[k]/s.w
+		for j := max(y-1, 0); j <= min(y+1, s.h-1); j++ {
+			for i := max(x-1, 0); i <= min(x+1, s.w-1); i++ {
+				n := j*s.w + i
+				if max(i-x, x-i)+max(j-y, y-j) <= reach && want(n) {
+					s.mask[n] = v
+					s.queue = append(s.queue, n)
+				}
 			}
 		}
 	}
 }
 
-// sweep takes crumbs off the mask. It marks what it has seen with 254.
+// sweep leaves one piece in the mask. Crumbs go; a garment that a black stripe cuts in two (the stripe counts as
+// background where it reaches the outline) is closed along the columns and then the rows; what is still apart goes too.
 func (s *planes) sweep() {
+	if s.pieces(crumb) > 1 {
+		for x := range s.w {
+			s.bridge(x, s.w, s.h)
+		}
+	}
+	if s.pieces(crumb) > 1 {
+		for y := range s.h {
+			s.bridge(y*s.w, 1, s.w)
+		}
+	}
+	if s.pieces(crumb) > 1 {
+		s.pieces(s.largest)
+	}
+}
+
+// bridge fills the mask between the first and the last of n pixels, step apart, that it has.
+func (s *planes) bridge(from, step, n int) {
+	first, last := -1, -1
+	for k := range n {
+		if s.mask[from+k*step] != 0 {
+			if first < 0 {
+				first = k
+			}
+			last = k
+		}
+	}
+	for k := max(first, 0); k <= last; k++ {
+		s.mask[from+k*step] = 255
+	}
+}
+
+// pieces counts the mask's connected pieces, takes those of fewer than least pixels off it, and notes the largest.
+func (s *planes) pieces(least int) int {
+	n := 0
+	s.largest = 0
 	for start := range s.mask {
 		if s.mask[start] != 255 {
 			continue
 		}
 		s.queue = append(s.queue[:0], start)
-		s.mask[start] = 254
-		s.fill(func(i int) bool { return s.mask[i] == 255 }, func(i int) { s.mask[i] = 254 })
-		if len(s.queue) < crumb {
-			for _, i := range s.queue {
-				s.mask[i] = 0
-			}
+		s.mask[start] = 254 // seen
+		s.fill(2, func(i int) bool { return s.mask[i] == 255 }, 254)
+		if len(s.queue) >= least {
+			n++
+			s.largest = max(s.largest, len(s.queue))
+			continue
+		}
+		for _, i := range s.queue {
+			s.mask[i] = 0
 		}
 	}
 	for i, m := range s.mask {
@@ -91,6 +130,7 @@ func (s *planes) sweep() {
 			s.mask[i] = 255
 		}
 	}
+	return n
 }
 
 // unfringe undoes the mixing with black of the pixels along the outline: one that is darker than the thing behind it

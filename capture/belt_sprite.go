@@ -103,6 +103,8 @@ type planes struct {
 	queue  []int     // scratch of the cutting out, as are the next two
 	known  []byte
 	levels []byte
+	// largest is how many pixels the mask's largest piece has.
+	largest int
 }
 
 // at is the plane's value at fixed-point (16 bits of fraction) u, v by bicubic interpolation (Keys 1981).
