@@ -145,9 +145,9 @@ extract() { # folder path sha256 package member from to
 	mkdir -p "$(dirname "$to")"
 	if [ -n "${7:-}" ]; then
 		# head and tail take what they need and leave; tar's complaint about that is no error.
-		(set +o pipefail; tar -xzOf "$(tarball_path "$4")" "$5" 2>/dev/null | head -c "$7" | tail -c "+$(($6 + 1))" >"$to")
+		(set +o pipefail; tar --occurrence=1 -xzOf "$(tarball_path "$4")" "$5" 2>/dev/null | head -c "$7" | tail -c "+$(($6 + 1))" >"$to")
 	else
-		tar -xzOf "$(tarball_path "$4")" "$5" >"$to" || fail "$(tarball_path "$4") has no $5"
+		tar --occurrence=1 -xzOf "$(tarball_path "$4")" "$5" >"$to" || fail "$(tarball_path "$4") has no $5"
 	fi
 	got="$(sum "$to")"
 	[ "$got" = "$3" ] || mismatch "$2, out of $(tarball_path "$4")," "$3" "$got" "delete that tarball and run this again"
@@ -157,13 +157,13 @@ extract() { # folder path sha256 package member from to
 staging=
 install_native() { # arch
 	local kind arch path want pack member from to
-	mkdir -p "$native"
-	exec 9>"$native/.lock"
+	exec 9<"$sums"
 	flock 9
 	! complete "$1" || return 0
 	while read -r kind pack want; do
 		[ "$kind" != tarball ] || fetch "$pack" "$want"
 	done <"$sums"
+	mkdir -p "$native"
 	staging="$(mktemp -d "$native/.new.XXXXXX")"
 	trap 'rm -rf "$staging"' EXIT
 	while read -r kind arch path want pack member from to; do
