@@ -12,7 +12,8 @@ type stage uint8
 
 const (
 	byPrediction stage = iota // where the filter expects it
-	byLastSeen                // where it was: it, or the belt, may have stopped or turned (OC-SORT's recovery)
+	byMotion                  // where the others' common motion brought it
+	byLastSeen                // where it was: it may have stopped or turned (OC-SORT's recovery)
 )
 
 type who bool
@@ -35,7 +36,28 @@ const (
 
 // associate assigns the untaken detections from lo to hi to the tracks that have none yet.
 func (t *Tracker) associate(now time.Time, s stage, lo, hi int, w who) {
-	t.rows, t.cols = t.rows[:0], t.cols[:0]
+	for _, p := range t.match(now, s, lo, hi, w) {
+		t.taken[p.det] = true
+		t.hitBy(p.l, t.dets[p.det], now)
+	}
+}
+
+// first is the first association of a frame: by prediction, less what contradicts the motion that the pairs share.
+func (t *Tracker) first(now time.Time) {
+	t.motion.ok = false
+	pairs := t.match(now, byPrediction, 0, t.high, everyone)
+	t.motion.agree(t, pairs, now)
+	for _, p := range pairs {
+		if t.motion.allows(p.l, edges(t.dets[p.det].Box), now) {
+			t.taken[p.det] = true
+			t.hitBy(p.l, t.dets[p.det], now)
+		}
+	}
+}
+
+// match finds the best pairs without assigning them. The slice is valid until the next match.
+func (t *Tracker) match(now time.Time, s stage, lo, hi int, w who) []pair {
+	t.rows, t.cols, t.pairs = t.rows[:0], t.cols[:0], t.pairs[:0]
 	for _, l := range t.live {
 		if !l.hit && (l.Confirmed || w == everyone) {
 			t.rows = append(t.rows, l)
@@ -47,36 +69,43 @@ func (t *Tracker) associate(now time.Time, s stage, lo, hi int, w who) {
 		}
 	}
 	if len(t.rows) == 0 || len(t.cols) == 0 {
-		return
+		return nil
 	}
 	t.solve.reset(len(t.rows), len(t.cols))
 	for r, l := range t.rows {
 		for c, i := range t.cols {
-			if cost, ok := t.cost(l, t.dets[i], s, w == confirmedOnly); ok {
+			if cost, ok := t.cost(l, t.dets[i], now, s, w == confirmedOnly); ok {
 				t.solve.set(r, c, cost)
 			}
 		}
 	}
 	for r, c := range t.solve.solve() {
 		if c >= 0 {
-			i := t.cols[c]
-			t.taken[i] = true
-			t.hitBy(t.rows[r], t.dets[i], now)
+			t.pairs = append(t.pairs, pair{t.rows[r], t.cols[c]})
 		}
 	}
+	return t.pairs
 }
 
 // cost is how badly detection d fits track l, 0 to about 1.3, and whether it may be l at all.
-func (t *Tracker) cost(l *live, d detect.Detection, s stage, weak bool) (cost float64, ok bool) {
+func (t *Tracker) cost(l *live, d detect.Detection, now time.Time, s stage, weak bool) (cost float64, ok bool) {
 	expected, z := edges(l.body.box()), edges(d.Box)
-	if s == byLastSeen {
+	switch s {
+	case byLastSeen:
 		expected = l.obs
+	case byMotion:
+		if off := t.motion.off(l, z, now); t.motion.ok && off < motionFar {
+			return off + 0.1*(1-ratio(area(l.obs), area(z))), true
+		}
+		return 0, false
 	}
 	size := max(expected[2]-expected[0], expected[3]-expected[1], 1)
 	dx, dy := (z[0]+z[2]-expected[0]-expected[2])/2, (z[1]+z[3]-expected[1]-expected[3])/2
 	far := math.Hypot(dx, dy) / size
 	iou := overlap(expected, z)
 	switch {
+	case !t.motion.allows(l, z, now):
+		return 0, false
 	case s == byLastSeen && iou < seenIoU:
 		return 0, false
 	case weak && iou < weakIoU && far > weakReach:

@@ -79,13 +79,15 @@ type Tracker struct {
 	spare []*live
 	belt  belt
 
-	dets  []detect.Detection // of this frame, sorted, without those below LowScore
-	taken []bool
-	high  int // dets before this index have HighScore
-	solve solver
-	rows  []*live
-	cols  []int
-	group []*live
+	dets   []detect.Detection // of this frame, sorted, without those below LowScore
+	taken  []bool
+	high   int // dets before this index have HighScore
+	solve  solver
+	rows   []*live
+	cols   []int
+	group  []*live
+	pairs  []pair
+	motion motion
 
 	tracks, ended []Track
 }
@@ -110,7 +112,8 @@ func (t *Tracker) Update(now time.Time, dets []detect.Detection) (tracks, ended 
 	t.sort(dets)
 
 	t.merges(now)
-	t.associate(now, byPrediction, 0, t.high, everyone)
+	t.first(now)
+	t.associate(now, byMotion, 0, t.high, everyone)
 	t.associate(now, byLastSeen, 0, t.high, everyone)
 	t.associate(now, byPrediction, t.high, len(t.dets), confirmedOnly)
 	t.miss(now)
@@ -301,6 +304,9 @@ func (t *Tracker) begin(now time.Time) {
 		t.id++
 		z := edges(d.Box)
 		vx, vy, sigma := t.belt.prior(z, now, t.step)
+		if t.motion.ok {
+			vx, vy = t.motion.vx, t.motion.vy
+		}
 		*l = live{Track: Track{ID: t.id, Box: d.Box, VX: vx, VY: vy, Class: -1, Score: d.Score, First: now, Last: now,
 			Hits: 1, Measured: true, Confirmed: t.o.MinHits == 1}, body: born(z, vx, vy, sigma), obs: z, seen: now, hit: true}
 		if l.Confirmed {
