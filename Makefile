@@ -23,7 +23,7 @@ BUILDFLAGS := -trimpath -buildvcs=false -ldflags "-X main.version=$(VERSION) -ex
 WITH_NATIVE := . .native/env.sh &&
 STATICCHECK := go tool -modfile=setup/tools.mod staticcheck
 
-.PHONY: help run build setup setup-test setup-prove test check test-pure test-race test-real test-mats bench fuzz prove install clean
+.PHONY: help run build setup setup-test setup-prove test check test-pure test-race test-service test-mats test-real bench fuzz prove install clean
 
 help: ## List what can be made.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -43,12 +43,11 @@ setup-test: ## The same, with what the tests need.
 setup-prove:
 	@setup/setup.sh prove
 
-test: setup-test check test-pure test-race test-mats test-real ## All checks and tests, in every build.
+test: setup-test check test-pure test-race test-service test-mats test-real ## All checks and tests, in every build.
 
 check: setup ## gofmt, go vet and staticcheck, in both builds.
 	@echo "== gofmt, go vet, staticcheck"
-	@unformatted="$$(gofmt -l $$(git ls-files --cached --others --exclude-standard '*.go' | while read -r f; do [ ! -f "$$f" ] || echo "$$f"; done))"; \
-		[ -z "$$unformatted" ] || { echo "not formatted as gofmt does it:" $$unformatted; exit 1; }
+	@unformatted="$$(gofmt -l .)"; [ -z "$$unformatted" ] || { echo "not formatted as gofmt does it:" $$unformatted; exit 1; }
 	@$(WITH_NATIVE) go vet ./...
 	@CGO_ENABLED=0 go vet ./...
 	@$(WITH_NATIVE) $(STATICCHECK) ./...
@@ -61,6 +60,10 @@ test-pure: ## The tests without cgo: they pass on any machine with Go.
 test-race: ## The tests under the race detector, without the native libraries.
 	@echo "== tests, -race -tags nonative"
 	@go test -race -tags nonative ./...
+
+test-service: build setup-test ## The service as it is installed, as systemd-analyze sees it.
+	@echo "== the installed service"
+	@bash prove/1-service.sh
 
 test-mats: setup-test ## The packages that hold OpenCV's Mats, counting them.
 	@echo "== tests, -tags matprofile"
