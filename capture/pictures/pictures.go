@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -36,6 +37,9 @@ type Set struct {
 
 // ErrEmpty says that a set holds no usable picture.
 var ErrEmpty = errors.New("no labelled picture")
+
+// maxPixels bounds a picture: a few bytes can claim a size that takes all memory.
+const maxPixels = 120_000_000
 
 // Open reads the set that source names:
 //
@@ -113,6 +117,16 @@ func (s *Set) Image(i int) (capture.Image, error) {
 		return capture.Image{}, fmt.Errorf("open picture: %w", err)
 	}
 	defer f.Close()
+	head, _, err := image.DecodeConfig(f)
+	if err == nil && int64(head.Width)*int64(head.Height) > maxPixels {
+		err = fmt.Errorf("%d×%d pixels are more than %d million", head.Width, head.Height, maxPixels/1_000_000)
+	}
+	if err == nil {
+		_, err = f.Seek(0, io.SeekStart)
+	}
+	if err != nil {
+		return capture.Image{}, fmt.Errorf("decode picture %s: %w", s.files[i], err)
+	}
 	im, _, err := image.Decode(f)
 	if err != nil {
 		return capture.Image{}, fmt.Errorf("decode picture %s: %w", s.files[i], err)
