@@ -7,6 +7,9 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
+# Debian keeps the broker that the tests start in /usr/sbin.
+export PATH := $(PATH):/usr/sbin
+
 PREFIX ?= /usr/local
 DESTDIR ?=
 # Passed on to the program by `make run`, such as ARGS='--for 30s'.
@@ -70,12 +73,12 @@ test-mats: setup-test ## The packages that hold OpenCV's Mats, counting them.
 	@$(WITH_NATIVE) go test -tags matprofile ./capture/cv/... ./detect/cv/...
 
 # The packages whose tests link a native library: the others were tested twice already, and would do the same again.
-NATIVE_PACKAGES = $$(go list -test -f '{{.ImportPath}} {{join .Deps " "}}' ./... | \
-	awk '$$1 ~ /\.test$$/ && / (gocv\.io\/x\/gocv|github\.com\/mattn\/go-tflite)( |$$)/ {sub(/\.test$$/, "", $$1); print $$1}')
+NATIVE_PACKAGES = go list -test -f '{{.ImportPath}} {{join .Deps " "}}' ./... | \
+	awk '$$1 ~ /\.test$$/ && / (gocv\.io\/x\/gocv|github\.com\/mattn\/go-tflite)( |$$)/ {sub(/\.test$$/, "", $$1); print $$1}'
 
 test-real: setup-test ## The tests of everything that touches a native library, in the real build.
 	@echo "== tests, the real build"
-	@$(WITH_NATIVE) go test $(NATIVE_PACKAGES)
+	@$(WITH_NATIVE) packages="$$($(NATIVE_PACKAGES))"; go test $$packages
 
 bench: build ## Time each stage of the pipeline. ARGS='…' goes to gleaner.
 	bin/gleaner bench $(ARGS)
