@@ -35,6 +35,32 @@ func Run(t *testing.T, open func(testing.TB) model.Runner) {
 			t.Error("the same inputs gave other outputs")
 		}
 	})
+	t.Run("two runners share nothing that is written", func(t *testing.T) {
+		a, b := open(t), open(t)
+		defer a.Close()
+		defer b.Close()
+		want := compute(t, a, 4)
+		compute(t, b, 5)
+		if !bytes.Equal(want, outputs(a)) {
+			t.Error("computing on one runner changed the other's outputs")
+		}
+	})
+	steady(t, open)
+	t.Run("close ends it", func(t *testing.T) {
+		r := open(t)
+		for range 2 {
+			if err := r.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+		if r.Invoke() == nil {
+			t.Error("a closed runner computes")
+		}
+	})
+}
+
+// steady is what holds while a Runner is at work.
+func steady(t *testing.T, open func(testing.TB) model.Runner) {
 	t.Run("memory stays where it is", func(t *testing.T) {
 		r := open(t)
 		defer r.Close()
@@ -46,32 +72,11 @@ func Run(t *testing.T, open func(testing.TB) model.Runner) {
 			}
 		}
 	})
-	t.Run("two runners share nothing that is written", func(t *testing.T) {
-		a, b := open(t), open(t)
-		defer a.Close()
-		defer b.Close()
-		want := compute(t, a, 4)
-		compute(t, b, 5)
-		if !bytes.Equal(want, outputs(a)) {
-			t.Error("computing on one runner changed the other's outputs")
-		}
-	})
 	t.Run("invoke allocates nothing", func(t *testing.T) {
 		r := open(t)
 		defer r.Close()
 		if n := testing.AllocsPerRun(5, func() { _ = r.Invoke() }); n != 0 {
 			t.Errorf("%v allocations", n)
-		}
-	})
-	t.Run("close ends it", func(t *testing.T) {
-		r := open(t)
-		for range 2 {
-			if err := r.Close(); err != nil {
-				t.Error(err)
-			}
-		}
-		if r.Invoke() == nil {
-			t.Error("a closed runner computes")
 		}
 	})
 }

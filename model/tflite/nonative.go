@@ -16,3 +16,8 @@ func Opener(path string, o Options) func() (model.Runner, error) {
 
 // ProbeChild reports false: nothing is tried in child processes.
 func ProbeChild() bool { return false }
+
+// Version says that there is none.
+func Version() string { return "none" }
+
+func probePlugin(External, Options) error { return ErrNotBuilt }

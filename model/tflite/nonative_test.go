@@ -21,3 +21,14 @@ func TestSaysWhatIsMissing(t *testing.T) {
 		}
 	}
 }
+
+func TestFindsNothing(t *testing.T) {
+	for _, d := range Find(DefaultOptions()) {
+		if d.Ready || d.Reason != ErrNotBuilt.Error() {
+			t.Errorf("%+v", d)
+		}
+	}
+	if Version() != "none" {
+		t.Error(Version())
+	}
+}

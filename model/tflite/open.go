@@ -19,6 +19,9 @@ import (
 	"gleaner/model/flat"
 )
 
+// Version is TensorFlow Lite's own, such as "2.9.0"; "none" in a build without it.
+func Version() string { return C.GoString(C.TfLiteVersion()) }
+
 // checked is a model file that may be handed to TensorFlow Lite.
 type checked struct {
 	path string

@@ -49,6 +49,9 @@ var ErrNotBuilt = errors.New("this build has no TensorFlow Lite: build with cgo 
 // ErrClosed is what a Runner's Invoke gives after Close.
 var ErrClosed = errors.New("the runner is closed")
 
+// errNoFile is why a plug-in that is not there does not run.
+var errNoFile = errors.New("no such file")
+
 // Error is a network that cannot be run: which file, what is wrong with it, and what to do about it.
 type Error struct {
 	Path string // of the model file

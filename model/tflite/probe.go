@@ -123,6 +123,18 @@ func tryPlugin(c *checked, s step, o Options) (step, error) {
 	return s, nil
 }
 
+// probePlugin asks a child whether a plug-in makes a delegate.
+func probePlugin(e External, o Options) error {
+	if !canProbe() {
+		return errUnsafe
+	}
+	a, err := ask(question{External: &e, Options: Options{ProbeTimeout: o.ProbeTimeout}})
+	if err == nil && a.Reason != "" {
+		err = errors.New(a.Reason)
+	}
+	return err
+}
+
 // tryFile lets a child take the first fall with a file. That no rung works is not for it to say: the parent will find the
 // same, and words for it.
 func tryFile(c *checked, o Options) error {
@@ -165,6 +177,9 @@ func ask(q question) (answer, error) {
 	// What the child starts may hold the pipe open after it; the deadline ends the wait.
 	_ = read.SetReadDeadline(time.Now().Add(q.Options.ProbeTimeout))
 	a, stage, answered := listen(read)
+	if answered {
+		_ = cmd.Process.Kill() // what it needed to close is closed, and exit handlers of plug-ins may hang
+	}
 	err = cmd.Wait()
 	switch {
 	case answered:

@@ -14,7 +14,6 @@ import (
 // Why a rung does not run, in the words of model.Rung.Reason.
 var (
 	errNoClaim = errors.New("claims no operator of this model")
-	errNoFile  = errors.New("no such file")
 	// errUnsafe stands where a crash would be the program's own.
 	errUnsafe = errors.New("cannot be tried safely: this program does not call tflite.ProbeChild")
 )

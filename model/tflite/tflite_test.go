@@ -4,6 +4,7 @@ package tflite
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"os"
 	"os/exec"
@@ -400,6 +401,38 @@ func TestSurvivesAlteredModels(t *testing.T) {
 	t.Log(counts)
 	if len(counts) < 2 {
 		t.Error("all files met the same end: the alterations prove nothing")
+	}
+}
+
+func TestFind(t *testing.T) {
+	good, broken := plug(t), plug(t, "-DCRASH_AT_LOAD")
+	o := DefaultOptions()
+	o.Delegates = []External{{Library: good}, {Library: broken}, {Library: good, Options: []Option{{"do", "fail"}}}, {Library: "/nowhere/libedgetpu.so.1"}}
+	found := Find(o)
+	for i, want := range []string{
+		good + " ready=true present=true ",
+		broken + " ready=false present=true crashed while loading: signal: segmentation fault",
+		good + " ready=false present=true made no delegate: no device is plugged in",
+		"/nowhere/libedgetpu.so.1 ready=false present=false no such file",
+	} {
+		d := found[i]
+		if got := fmt.Sprintf("%s ready=%v present=%v %s", d.Library, d.Ready, d.Present, d.Reason); got != want {
+			t.Errorf("found:\n%s\nwant:\n%s", got, want)
+		}
+	}
+	for _, d := range found[4:] { // those known by name, as this machine has them
+		if d.Ready == (d.Reason != "") || d.Ready == (d.Hint != "") || d.Device == "" || d.Library == "libedgetpu.so.1" {
+			t.Errorf("%+v", d)
+		}
+	}
+	if len(found) != 4+len(known)-1 {
+		t.Errorf("%d found", len(found))
+	}
+}
+
+func TestVersion(t *testing.T) {
+	if v := Version(); !strings.HasPrefix(v, "2.") {
+		t.Error(v)
 	}
 }
 
