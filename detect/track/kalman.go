@@ -38,6 +38,7 @@ func (a *axis) update(z, r float64) {
 const (
 	edgeNoise   = 0.03
 	mergedNoise = 0.10
+	deformNoise = 0.25
 	sizeAccel   = 2.0
 	speedAccel  = 1.5
 	// oruSteps bounds the virtual observations after a loss.
@@ -111,6 +112,19 @@ func born(z [4]float64, vx, vy, sigma float64) body {
 		}
 	}
 	return b
+}
+
+// stiffen gives opposite edges one velocity each way: (vx, vy).
+func (b *body) stiffen(vx, vy float64) {
+	b[0].v, b[2].v, b[1].v, b[3].v = vx, vx, vy, vy
+}
+
+// deformed reports whether z has another size than the box before by more than motion explains: two objects became one
+// box or one box became two, or an object comes in over the border. What the edges did then is no velocity.
+func deformed(before, z [4]float64) bool {
+	size := max(before[2]-before[0], before[3]-before[1], z[2]-z[0], z[3]-z[1])
+	dw, dh := z[2]-z[0]-before[2]+before[0], z[3]-z[1]-before[3]+before[1]
+	return max(dw, -dw, dh, -dh) > deformNoise*size
 }
 
 // recover runs the filter again from the last observation to z along the straight line between, in place of the

@@ -9,7 +9,7 @@ const (
 	mergeLarger = 1.25 // the detection's area over the largest of the tracks'
 	mergeFit    = 0.5  // IoU of the detection with the box around all the tracks
 	mergeOther  = 0.3  // IoU with another detection from which a track is seen by itself
-	mergeMissed = 2    // frames that a track may have been lost for before
+	mergeUnseen = 3    // frames that a track may have been lost for before
 )
 
 // merges finds the detections that cover several tracks and takes both out of the assignment.
@@ -42,7 +42,7 @@ func (t *Tracker) merges(now time.Time) {
 }
 
 func (l *live) mergeable() bool {
-	return !l.hit && l.Hits >= 2 && (l.State == Merged || l.missed <= mergeMissed)
+	return !l.hit && l.unseen <= mergeUnseen
 }
 
 // seenAlone reports whether another detection fits l by itself.
@@ -69,7 +69,7 @@ func (l *live) mergedBy(dx, dy float64, now time.Time) {
 		}
 	}
 	l.body.update(z, mergedNoise)
-	l.hit, l.seen = true, now
+	l.hit, l.seen, l.unseen = true, now, 0
 	l.missed++
 	l.Measured, l.Lost = false, 0
 	l.Box = l.body.box()

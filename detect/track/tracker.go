@@ -58,6 +58,7 @@ type live struct {
 	obs    [4]float64 // the last detection
 	seen   time.Time  // last detected, alone or merged
 	missed int        // frames since the last detection of its own
+	unseen int        // frames since the last detection, alone or merged
 	rides  bool       // it moved with the belt when it was last detected
 	hit    bool       // in this frame: has its detection, or is merged
 	votes  [8]vote
@@ -204,13 +205,19 @@ func compare(a, b detect.Detection) int {
 // hitBy gives track l the detection d.
 func (t *Tracker) hitBy(l *live, d detect.Detection, now time.Time) {
 	z := edges(d.Box)
-	if l.missed > 0 {
+	vx, vy := l.body.velocity()
+	if t.motion.ok && (l.rides || l.Hits < ownWayHits) {
+		vx, vy = t.motion.vx, t.motion.vy
+	}
+	if deformed(l.obs, z) {
+		l.body = born(z, vx, vy, l.body.size())
+	} else if l.missed > 0 {
 		l.body = l.saved
 		l.body.recover(l.obs, z, now.Sub(l.Last), l.missed+1)
 	} else {
 		l.body.update(z, edgeNoise)
 	}
-	l.saved, l.obs, l.missed, l.hit = l.body, z, 0, true
+	l.saved, l.obs, l.missed, l.unseen, l.hit = l.body, z, 0, 0, true
 	l.Last, l.seen = now, now
 	l.Hits++
 	l.Box, l.Score, l.Lost, l.Measured = d.Box, d.Score, 0, true
@@ -257,7 +264,9 @@ func (t *Tracker) miss(now time.Time) {
 		if l.hit {
 			continue
 		}
+		l.body.stiffen(l.body.velocity()) // a box that is only predicted keeps its size
 		l.missed++
+		l.unseen++
 		l.Measured = false
 		l.Lost = now.Sub(l.seen)
 		l.Box = l.body.box()
