@@ -34,11 +34,23 @@ func (t *Tracker) merges(now time.Time) {
 			continue
 		}
 		t.taken[i] = true
-		dx, dy := (z[0]+z[2]-around[0]-around[2])/2, (z[1]+z[3]-around[1]-around[3])/2
 		for _, l := range t.group {
-			l.mergedBy(dx, dy, now)
+			e := edges(l.body.box())
+			l.mergedBy(along(e[0], e[2], around[0], around[2], z[0], z[2]), along(e[1], e[3], around[1], around[3], z[1], z[3]), now)
 		}
 	}
+}
+
+// along is how far a track at lo–hi, one of those at gLo–gHi together, has to move for these to lie at zLo–zHi. The one
+// at an end follows that end of the box, which is seen; those between follow the middle.
+func along(lo, hi, gLo, gHi, zLo, zHi float64) float64 {
+	switch first, last := lo <= gLo, hi >= gHi; {
+	case first && !last:
+		return zLo - gLo
+	case last && !first:
+		return zHi - gHi
+	}
+	return (zLo + zHi - gLo - gHi) / 2
 }
 
 func (l *live) mergeable() bool {
@@ -69,6 +81,7 @@ func (l *live) mergedBy(dx, dy float64, now time.Time) {
 		}
 	}
 	l.body.update(z, mergedNoise)
+	l.body.stiffen(l.body.velocity())
 	l.hit, l.seen, l.unseen = true, now, 0
 	l.missed++
 	l.Measured, l.Lost = false, 0
