@@ -36,7 +36,7 @@ const (
 
 // associate assigns the untaken detections from lo to hi to the tracks that have none yet.
 func (t *Tracker) associate(now time.Time, s stage, lo, hi int, w who) {
-	for _, p := range t.match(now, s, lo, hi, w) {
+	for _, p := range t.match(s, lo, hi, w) {
 		t.taken[p.det] = true
 		t.hitBy(p.l, t.dets[p.det], now)
 	}
@@ -45,10 +45,10 @@ func (t *Tracker) associate(now time.Time, s stage, lo, hi int, w who) {
 // first is the first association of a frame: by prediction, less what contradicts the motion that the pairs share.
 func (t *Tracker) first(now time.Time) {
 	t.motion.ok = false
-	pairs := t.match(now, byPrediction, 0, t.high, everyone)
-	t.motion.agree(t, pairs, now)
+	pairs := t.match(byPrediction, 0, t.high, everyone)
+	t.motion.agree(t, pairs)
 	for _, p := range pairs {
-		if t.motion.allows(p.l, edges(t.dets[p.det].Box), now) {
+		if t.motion.allows(p.l, edges(t.dets[p.det].Box)) {
 			t.taken[p.det] = true
 			t.hitBy(p.l, t.dets[p.det], now)
 		}
@@ -56,7 +56,7 @@ func (t *Tracker) first(now time.Time) {
 }
 
 // match finds the best pairs without assigning them. The slice is valid until the next match.
-func (t *Tracker) match(now time.Time, s stage, lo, hi int, w who) []pair {
+func (t *Tracker) match(s stage, lo, hi int, w who) []pair {
 	t.rows, t.cols, t.pairs = t.rows[:0], t.cols[:0], t.pairs[:0]
 	for _, l := range t.live {
 		if !l.hit && (l.Confirmed || w == everyone) {
@@ -74,7 +74,7 @@ func (t *Tracker) match(now time.Time, s stage, lo, hi int, w who) []pair {
 	t.solve.reset(len(t.rows), len(t.cols))
 	for r, l := range t.rows {
 		for c, i := range t.cols {
-			if cost, ok := t.cost(l, t.dets[i], now, s, w == confirmedOnly); ok {
+			if cost, ok := t.cost(l, t.dets[i], s, w == confirmedOnly); ok {
 				t.solve.set(r, c, cost)
 			}
 		}
@@ -88,14 +88,17 @@ func (t *Tracker) match(now time.Time, s stage, lo, hi int, w who) []pair {
 }
 
 // cost is how badly detection d fits track l, 0 to about 1.3, and whether it may be l at all.
-func (t *Tracker) cost(l *live, d detect.Detection, now time.Time, s stage, weak bool) (cost float64, ok bool) {
+func (t *Tracker) cost(l *live, d detect.Detection, s stage, weak bool) (cost float64, ok bool) {
 	expected, z := edges(l.body.box()), edges(d.Box)
 	switch s {
 	case byLastSeen:
 		expected = l.obs
+		if l.unseen < l.missed { // moved since under another's box
+			expected = l.prev
+		}
 	case byMotion:
-		if off := t.motion.off(l, z, now); t.motion.ok && off < motionFar {
-			return off + 0.1*(1-ratio(area(l.obs), area(z))), true
+		if off := t.motion.off(l, z); t.motion.ok && off < motionFar {
+			return off + 0.1*(1-ratio(area(l.prev), area(z))), true
 		}
 		return 0, false
 	}
@@ -104,7 +107,7 @@ func (t *Tracker) cost(l *live, d detect.Detection, now time.Time, s stage, weak
 	far := math.Hypot(dx, dy) / size
 	iou := overlap(expected, z)
 	switch {
-	case !t.motion.allows(l, z, now):
+	case !t.motion.allows(l, z):
 		return 0, false
 	case s == byLastSeen && iou < seenIoU:
 		return 0, false
@@ -134,11 +137,11 @@ func (t *Tracker) unlikely(l *live, dx, dy, size float64) bool {
 	return dx*dx/sx+dy*dy/sy > gateSigma2
 }
 
-// turn is 0 for a detection that lies in the direction in which the track moves, seen from its last detection, 1 for one
+// turn is 0 for a detection that lies in the direction in which the track moves, seen from the frame before, 1 for one
 // behind it (OC-SORT's momentum). Slow tracks and short ways have no direction: 0.
 func turn(l *live, z [4]float64, size float64) float64 {
 	vx, vy := l.body.velocity()
-	dx, dy := (z[0]+z[2]-l.obs[0]-l.obs[2])/2, (z[1]+z[3]-l.obs[1]-l.obs[3])/2
+	dx, dy := (z[0]+z[2]-l.prev[0]-l.prev[2])/2, (z[1]+z[3]-l.prev[1]-l.prev[3])/2
 	v, d := math.Hypot(vx, vy), math.Hypot(dx, dy)
 	if l.Hits < 2 || v < 0.5*size || d < 0.2*size {
 		return 0

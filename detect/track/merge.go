@@ -9,6 +9,7 @@ const (
 	mergeLarger = 1.25 // the detection's area over the largest of the tracks'
 	mergeFit    = 0.5  // IoU of the detection with the box around all the tracks
 	mergeOther  = 0.3  // IoU with another detection from which a track is seen by itself
+	mergeYoung  = 5    // frames that a track may go on merged before it is confirmed
 	mergeUnseen = 3    // frames that a track may have been lost for before
 )
 
@@ -54,7 +55,7 @@ func along(lo, hi, gLo, gHi, zLo, zHi float64) float64 {
 }
 
 func (l *live) mergeable() bool {
-	return !l.hit && l.unseen <= mergeUnseen
+	return !l.hit && l.unseen <= mergeUnseen && (l.Confirmed || l.missed <= mergeYoung)
 }
 
 // seenAlone reports whether another detection fits l by itself.

@@ -56,6 +56,7 @@ type live struct {
 	body   body
 	saved  body       // after the last detection
 	obs    [4]float64 // the last detection
+	prev   [4]float64 // the box of the frame before: obs, or predicted
 	seen   time.Time  // last detected, alone or merged
 	missed int        // frames since the last detection of its own
 	unseen int        // frames since the last detection, alone or merged
@@ -73,6 +74,7 @@ type vote struct {
 type Tracker struct {
 	o    Options
 	last time.Time // of the frame before
+	dt   float64   // seconds since then
 	step float64   // usual seconds between frames, 0 at first
 	id   int64
 
@@ -124,6 +126,7 @@ func (t *Tracker) Update(now time.Time, dets []detect.Detection) (tracks, ended 
 
 	t.tracks = t.tracks[:0]
 	for _, l := range t.live {
+		l.prev = edges(l.Box)
 		t.tracks = append(t.tracks, l.Track)
 	}
 	return t.tracks, t.ended
@@ -138,6 +141,7 @@ func (t *Tracker) Flush() (ended []Track) {
 
 // advance predicts every track to now and ends those of before a long gap.
 func (t *Tracker) advance(now time.Time) {
+	t.dt = 0
 	if t.last.IsZero() || !now.After(t.last) {
 		if t.last.IsZero() {
 			t.last = now
@@ -157,7 +161,7 @@ func (t *Tracker) advance(now time.Time) {
 	} else {
 		t.step += 0.1 * (min(dt, 5*t.step) - t.step)
 	}
-	t.last = now
+	t.last, t.dt = now, dt
 	for _, l := range t.live {
 		l.hit = false
 		l.body.predict(dt)

@@ -2,7 +2,6 @@ package track
 
 import (
 	"math"
-	"time"
 )
 
 // motion is what most pairs of a frame agree on: where the belt went since the frame before. It is taken from the pairs
@@ -10,6 +9,7 @@ import (
 // that waits where objects enter from taking one newcomer after the other for its own.
 type motion struct {
 	ok     bool
+	dx, dy float64 // px since the frame before
 	vx, vy float64 // px/s
 	xs, ys []float64
 }
@@ -29,40 +29,38 @@ type pair struct {
 }
 
 // agree works out what the pairs have in common.
-func (m *motion) agree(t *Tracker, pairs []pair, now time.Time) {
+func (m *motion) agree(t *Tracker, pairs []pair) {
 	m.ok, m.xs, m.ys = false, m.xs[:0], m.ys[:0]
 	for _, p := range pairs {
-		if dt := now.Sub(p.l.Last).Seconds(); dt > 0 {
-			z := edges(t.dets[p.det].Box)
-			m.xs = append(m.xs, rigid(z[0]-p.l.obs[0], z[2]-p.l.obs[2])/dt)
-			m.ys = append(m.ys, rigid(z[1]-p.l.obs[1], z[3]-p.l.obs[3])/dt)
-		}
+		z := edges(t.dets[p.det].Box)
+		m.xs = append(m.xs, rigid(z[0]-p.l.prev[0], z[2]-p.l.prev[2]))
+		m.ys = append(m.ys, rigid(z[1]-p.l.prev[1], z[3]-p.l.prev[3]))
 	}
-	if len(m.xs) < motionLeast {
+	if len(m.xs) < motionLeast || t.dt == 0 {
 		return
 	}
-	m.vx, m.vy = median(m.xs), median(m.ys)
+	m.dx, m.dy = median(m.xs), median(m.ys)
+	m.vx, m.vy = m.dx/t.dt, m.dy/t.dt
 	near := 0
 	for _, p := range pairs {
-		if now.After(p.l.Last) && m.off(p.l, edges(t.dets[p.det].Box), now) < motionNear {
+		if m.off(p.l, edges(t.dets[p.det].Box)) < motionNear {
 			near++
 		}
 	}
 	m.ok = float64(near) >= motionMinPart*float64(len(m.xs))
 }
 
-// off is how far z is from where l would be if it had gone with the others since it was last detected, in parts of its
+// off is how far z is from where l would be if it had gone with the others since the frame before, in parts of its
 // size. Of two opposite edges the better one counts: the other may be held by the frame's border.
-func (m *motion) off(l *live, z [4]float64, now time.Time) float64 {
-	dt := now.Sub(l.Last).Seconds()
-	size := max(l.obs[2]-l.obs[0], l.obs[3]-l.obs[1], z[2]-z[0], z[3]-z[1], 1)
-	return max(nearer(z[0]-l.obs[0]-m.vx*dt, z[2]-l.obs[2]-m.vx*dt),
-		nearer(z[1]-l.obs[1]-m.vy*dt, z[3]-l.obs[3]-m.vy*dt)) / size
+func (m *motion) off(l *live, z [4]float64) float64 {
+	size := max(l.prev[2]-l.prev[0], l.prev[3]-l.prev[1], z[2]-z[0], z[3]-z[1], 1)
+	return max(nearer(z[0]-l.prev[0]-m.dx, z[2]-l.prev[2]-m.dx),
+		nearer(z[1]-l.prev[1]-m.dy, z[3]-l.prev[3]-m.dy)) / size
 }
 
 func nearer(a, b float64) float64 { return min(math.Abs(a), math.Abs(b)) }
 
 // allows reports whether l may be at z, given where the others went.
-func (m *motion) allows(l *live, z [4]float64, now time.Time) bool {
-	return !m.ok || m.off(l, z, now) < motionFar || l.Hits >= ownWayHits && !l.rides
+func (m *motion) allows(l *live, z [4]float64) bool {
+	return !m.ok || m.off(l, z) < motionFar || l.Hits >= ownWayHits && !l.rides
 }
