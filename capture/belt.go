@@ -300,3 +300,6 @@ func (s *beltSource) Close() error {
 	}
 	return nil
 }
+
+// Size is the frames' width and height in pixels.
+func (b *Belt) Size() (w, h int) { return b.o.Width, b.o.Height }

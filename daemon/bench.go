@@ -16,6 +16,7 @@ import (
 
 	"gleaner/daemon/event"
 	"gleaner/daemon/metrics"
+	"gleaner/model/bundle"
 )
 
 // BenchOptions says how much is measured.
@@ -171,9 +172,7 @@ func benchRun(ctx context.Context, stations []*station, w *warmup) error {
 	errs := make([]error, 2*len(stations))
 	for i, s := range stations {
 		wg.Go(func() {
-			if err := s.camera.Run(ctx); !finished(err) {
-				errs[2*i] = err
-			}
+			errs[2*i] = s.camera.Run(ctx)
 		})
 		wg.Go(func() {
 			for f := range s.camera.Latest().C() {
@@ -188,8 +187,10 @@ func benchRun(ctx context.Context, stations []*station, w *warmup) error {
 	}
 	wg.Wait()
 	w.end = take()
+	closing, cancel := context.WithTimeout(context.Background(), closeTime)
+	defer cancel()
 	for _, s := range stations {
-		errs = append(errs, s.camera.Close())
+		errs = append(errs, s.camera.Close(closing))
 	}
 	return errors.Join(errs...)
 }
@@ -227,11 +228,7 @@ func processStart() time.Time {
 
 // delegates are "bundle: rung" of each open network.
 func (m *Models) delegates() []string {
-	m.mu.Lock()
-	defer m.mu.Unlock()
 	var out []string
-	for _, l := range m.open {
-		out = append(out, l.bundle.Manifest.Name+": "+l.pool.Info().Delegate)
-	}
+	m.each(func(b *bundle.Bundle, l *loaded) { out = append(out, b.Manifest.Name+": "+l.pool.Info().Delegate) })
 	return out
 }

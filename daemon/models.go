@@ -3,9 +3,12 @@ package daemon
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strings"
 	"sync"
 
 	"gleaner/classify"
@@ -135,7 +138,11 @@ func NewModels(store *bundle.Store, native tflite.Options, workers int) *Models 
 
 // Open resolves, verifies and opens a bundle; each Open needs one Release.
 func (m *Models) Open(ref string) (*bundle.Bundle, *model.Pool, error) {
-	b, err := m.store.Resolve(ref)
+	dir, err := m.store.Resolve(ref)
+	if err != nil {
+		return nil, nil, err
+	}
+	b, err := bundle.Open(dir)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -147,7 +154,7 @@ func (m *Models) Open(ref string) (*bundle.Bundle, *model.Pool, error) {
 	}
 	native := m.native
 	native.SHA256 = b.Manifest.Files[bundle.ModelFile] // verified a moment ago
-	pool, err := model.NewPool(func() (model.Runner, error) { return tflite.Open(b.ModelPath(), native) }, m.workers)
+	pool, err := model.NewPool(tflite.Opener(b.ModelPath(), native), m.workers)
 	if err != nil {
 		return nil, nil, fmt.Errorf("open model %s: %w", ref, err)
 	}
@@ -168,6 +175,17 @@ func (m *Models) Release(b *bundle.Bundle) error {
 	}
 	delete(m.open, b.SHA256)
 	return l.pool.Close()
+}
+
+// each calls f for every open network, by name.
+func (m *Models) each(f func(*bundle.Bundle, *loaded)) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	all := slices.Collect(maps.Values(m.open))
+	slices.SortFunc(all, func(a, b *loaded) int { return strings.Compare(a.bundle.Manifest.Name, b.bundle.Manifest.Name) })
+	for _, l := range all {
+		f(l.bundle, l)
+	}
 }
 
 // Close releases every network, whoever still holds it.

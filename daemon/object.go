@@ -16,6 +16,9 @@ import (
 	"gleaner/detect/track"
 )
 
+// coast is how long an object that is missed still passes the line where it is expected.
+const coast = 300 * time.Millisecond
+
 // lineSlack keeps a centre that jitters on the line from counting as past it, as a share of the frame.
 const lineSlack = 0.002
 
@@ -43,8 +46,9 @@ type object struct {
 	cx, cy               float64    // centre of box, shares of the frame
 	class                int        // the detector's class, -1 for none
 	score                float32
-	seen                 int // frames in which it was measured
-	inFrame              bool
+	seen                 int  // frames in which it was measured
+	inFrame              bool // it has a box of its own in this frame
+	placed               bool // its place in this frame is known or safe to expect
 	line                 decide.Line
 	ballot               decide.Ballot
 	gen                  uint64 // of the classifier whose votes the ballot holds

@@ -54,14 +54,14 @@ func Once(ctx context.Context, spec CameraSpec, models ModelOptions, files []str
 	defer s.close()
 	det, _, err := s.openDetector(spec.Detect, m)
 	if err != nil {
-		return fmt.Errorf("detect: %w", err)
+		return &SetupError{fmt.Errorf("detect: %w", err)}
 	}
 	s.closers = append(s.closers, det.Close)
 	var cls classify.Classifier
 	if len(spec.Classify.Models) > 0 {
 		c, release, err := m.OpenClassifier(spec.Classify.Models)
 		if err != nil {
-			return fmt.Errorf("classify: %w", err)
+			return &SetupError{fmt.Errorf("classify: %w", err)}
 		}
 		cls = c
 		s.closers = append(s.closers, release)

@@ -90,11 +90,12 @@ func (p *Pipeline) follow(tracks []track.Track, f *capture.Frame) {
 			o = p.admit(t.ID)
 		}
 		o.inFrame = t.Measured
-		if !t.Measured {
+		// An object that touches another, or is missed for a moment, goes on where it is expected.
+		if o.placed = t.Measured || t.State == track.Merged || t.Lost <= coast; !o.placed {
 			continue
 		}
 		cx, cy := float64(t.Box.X0+t.Box.X1)/2/w, float64(t.Box.Y0+t.Box.Y1)/2/h
-		if o.seen > 0 {
+		if t.Measured && o.seen > 0 {
 			dx, dy, moved = dx+cx-o.cx, dy+cy-o.cy, moved+1
 		}
 		o.cx, o.cy, o.box, o.at, o.seen = cx, cy, t.Box, f.Time, o.seen+1
@@ -161,10 +162,10 @@ func (p *Pipeline) next(t time.Time) *object {
 // conclude gives the verdicts that are due in this frame, oldest object first.
 func (p *Pipeline) conclude(f *capture.Frame) {
 	for _, o := range p.objects {
-		if !o.inFrame {
+		if !o.placed {
 			continue
 		}
-		if p.models == nil {
+		if p.models == nil && o.inFrame {
 			p.voteByDetector(o)
 		}
 		due := false

@@ -56,11 +56,13 @@ func Replay(ctx context.Context, spec CameraSpec, models ModelOptions, o ReplayO
 	err = s.replay(ctx, o.Progress)
 	res.Wall = time.Since(start)
 	res.Pipeline, res.Camera = s.pipeline.Stats(), s.camera.Stats()
-	if err != nil {
+	switch {
+	case res.Pipeline.Frames > 0 && err != nil, ctx.Err() != nil:
 		return res, err
-	}
-	if res.Pipeline.Frames == 0 {
-		return res, fmt.Errorf("%s gave no frame", s.pipeline.source)
+	case err != nil:
+		return res, &SetupError{err}
+	case res.Pipeline.Frames == 0:
+		return res, &SetupError{fmt.Errorf("%s gave no frame", s.pipeline.source)}
 	}
 	return res, s.close()
 }
@@ -84,15 +86,17 @@ func (s *station) replay(ctx context.Context, progress func(uint64)) error {
 		f.Release()
 	}
 	wg.Wait()
-	if cause := context.Cause(ctx); cause != nil {
-		return errors.Join(cause, s.camera.Close())
+	cause := context.Cause(ctx)
+	if cause == nil {
+		s.pipeline.Flush()
 	}
-	s.pipeline.Flush()
-	if !finished(readErr) {
-		return errors.Join(readErr, s.camera.Close())
-	}
-	return s.camera.Close()
+	closing, cancel := context.WithTimeout(context.Background(), closeTime)
+	defer cancel()
+	return errors.Join(cause, readErr, s.camera.Close(closing))
 }
+
+// closeTime bounds the wait for a native read that still blocks when a camera is closed.
+const closeTime = 5 * time.Second
 
 // openModels opens the store that the options name.
 func openModels(o ModelOptions) (*Models, error) {

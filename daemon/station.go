@@ -5,7 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"image"
-	"io"
+	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"gleaner/capture"
@@ -21,6 +22,7 @@ import (
 // station is one camera with everything that works on its frames, opened together and closed together.
 type station struct {
 	spec     CameraSpec
+	stepping atomic.Int64 // when the step under way began, Unix nanoseconds; 0 between steps
 	camera   *Camera
 	pipeline *Pipeline
 	live     *Live          // nil without a classifier
@@ -42,15 +44,25 @@ type stationParts struct {
 	verdict  func(event.Object)                           // nil: nobody else listens
 	status   func(cam string, s Status)
 	trace    func(seq uint64, detected bool, crops []image.Rectangle) // nil: nobody asks
+	log      *slog.Logger                                             // nil: cameras log nothing
 	device   func(o capture.Options) (capture.Device, error)          // nil: cv.NewDevice
 }
+
+// SetupError is a camera that cannot work as it is configured: its source's form, its detector, its models.
+type SetupError struct{ Err error }
+
+// Error is the cause's text.
+func (e *SetupError) Error() string { return e.Err.Error() }
+
+// Unwrap gives the cause.
+func (e *SetupError) Unwrap() error { return e.Err }
 
 // openStation opens a camera's detector, gate and classifier; the camera itself is opened when its loop runs, again
 // and again if need be.
 func openStation(spec CameraSpec, p stationParts) (*station, error) {
 	s := &station{spec: spec}
 	fail := func(what string, err error) (*station, error) {
-		return nil, errors.Join(fmt.Errorf("camera %s: %s: %w", spec.Name, what, err), s.close())
+		return nil, errors.Join(&SetupError{fmt.Errorf("camera %s: %s: %w", spec.Name, what, err)}, s.close())
 	}
 	open := p.device
 	if open == nil {
@@ -96,7 +108,7 @@ func openStation(spec CameraSpec, p stationParts) (*station, error) {
 	}
 	s.pipeline = NewPipeline(po)
 	s.camera = NewCamera(dev, CameraOptions{Name: spec.Name, Latency: spec.Latency, Stall: spec.Stall,
-		BackoffMin: spec.BackoffMin, BackoffMax: spec.BackoffMax, NoDrop: p.replay}, func(st Status) {
+		BackoffMin: spec.BackoffMin, BackoffMax: spec.BackoffMax, NoDrop: p.replay, Log: p.log}, func(st Status) {
 		if p.status != nil {
 			p.status(spec.Name, st)
 		}
@@ -150,7 +162,10 @@ func (s *station) switchModels(m *Models) (bool, error) {
 // work takes the camera's frames through the pipeline until the camera ends, then flushes what is in view.
 func (s *station) work(ctx context.Context, failed func(error)) {
 	for f := range s.camera.Latest().C() {
-		if err := s.pipeline.Step(ctx, f); err != nil {
+		s.stepping.Store(time.Now().UnixNano())
+		err := s.pipeline.Step(ctx, f)
+		s.stepping.Store(0)
+		if err != nil {
 			s.pipeline.stats.failed.Inc()
 			failed(fmt.Errorf("camera %s: frame %d: %w", s.spec.Name, f.Seq, err))
 		}
@@ -168,6 +183,3 @@ func (s *station) close() error {
 	s.closers = nil
 	return errors.Join(errs...)
 }
-
-// finished reports whether err is the end of a finite source.
-func finished(err error) bool { return err == nil || errors.Is(err, io.EOF) }

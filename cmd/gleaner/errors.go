@@ -1,0 +1,36 @@
+package main
+
+import (
+	"errors"
+	"strings"
+
+	"gleaner/daemon"
+	"gleaner/model/bundle"
+	"gleaner/model/tflite"
+)
+
+// isBadInput reports whether an error is the fault of what was given: the exit code tells scripts the difference.
+func isBadInput(err error) bool {
+	var setup *daemon.SetupError
+	var b *bundle.Error
+	var m *tflite.Error
+	return errors.As(err, &setup) || errors.As(err, &b) || errors.As(err, &m)
+}
+
+// oneLine is an error on one line, with what to do about it where the error knows. An error inside a joined one is
+// told once.
+func oneLine(err error) string {
+	var parts []string
+	for line := range strings.Lines(err.Error()) {
+		line = strings.TrimSpace(line)
+		if line != "" && (len(parts) == 0 || parts[len(parts)-1] != line) {
+			parts = append(parts, line)
+		}
+	}
+	text := strings.Join(parts, "; ")
+	var b *bundle.Error
+	if errors.As(err, &b) && b.Hint != "" && !strings.Contains(text, b.Hint) {
+		text += " (" + b.Hint + ")"
+	}
+	return text
+}

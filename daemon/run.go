@@ -1,0 +1,198 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	systemd "github.com/coreos/go-systemd/v22/daemon"
+
+	"gleaner/capture"
+	"gleaner/daemon/event"
+	"gleaner/daemon/metrics"
+	"gleaner/daemon/mqtt"
+	"gleaner/daemon/web"
+)
+
+// RunOptions is what the program around the daemon adds to its Options.
+type RunOptions struct {
+	Log     *slog.Logger
+	Version string // of the program, for info and the page
+	// Device opens cameras in place of the capture package; nil: capture/cv.
+	Device func(capture.Options) (capture.Device, error)
+	// Truth is the right answers so far of a scene that is known, for the page; nil: nobody knows.
+	Truth func() *web.Truth
+	// OnVerdict is told each record when it is published, from the pipeline's goroutine; it must not block.
+	OnVerdict func(event.Object)
+	// OnReady is called once, when everything is open.
+	OnReady func(Addresses)
+}
+
+// Addresses are where a running daemon can be reached.
+type Addresses struct {
+	Broker string // host:port of the broker that results go to
+	Topics string // what every topic begins with, "gleaner/v1/site/node"
+	Web    string // host:port of the status page, empty when it is off
+}
+
+// ShutdownTime is how long the daemon may take to stop.
+const ShutdownTime = 10 * time.Second
+
+// daemon is what Run has opened.
+type daemon struct {
+	o        Options
+	r        RunOptions
+	log      *slog.Logger
+	boot     string
+	started  time.Time
+	registry *metrics.Registry
+	models   *Models
+	stations []*station
+	mqtt     *mqtt.Publisher
+	page     *web.Server
+	sequence Sequence
+	switches chan chan error // asks for a look at the store's current bundle
+}
+
+// Run is the daemon: it opens every part from top to bottom, works until ctx ends, and closes them in reverse. A part
+// that cannot be opened is an error and nothing is left open; a camera that is away is not: its loop goes on trying.
+func Run(ctx context.Context, o Options, r RunOptions) (err error) {
+	d := &daemon{o: o, r: r, log: r.Log, boot: event.LiveID(), started: time.Now(), registry: metrics.New(),
+		switches: make(chan chan error)}
+	var closers []func(context.Context) error // run in reverse
+	defer func() {
+		deadline, cancel := context.WithTimeout(context.Background(), ShutdownTime)
+		defer cancel()
+		for i := len(closers) - 1; i >= 0; i-- {
+			err = errors.Join(err, closers[i](deadline))
+		}
+		d.summary()
+	}()
+
+	if d.models, err = openModels(o.Models); err != nil {
+		return err
+	}
+	closers = append(closers, func(context.Context) error { return d.models.Close() })
+
+	if d.page, err = web.New(o.Web, d, d.registry, d.log); err != nil {
+		return err
+	}
+	closers = append(closers, d.page.Close)
+
+	o.MQTT.Handle = d.command
+	if d.mqtt, err = mqtt.New(o.MQTT, d.log); err != nil {
+		return err
+	}
+	closers = append(closers, d.mqtt.Close)
+
+	for _, spec := range o.Cameras {
+		s, err := openStation(spec, d.parts())
+		if err != nil {
+			return err
+		}
+		d.stations = append(d.stations, s)
+		closers = append(closers, func(ctx context.Context) error { return errors.Join(s.camera.Close(ctx), s.close()) })
+	}
+	d.register()
+	d.mqtt.Publish(d.info())
+
+	work, stop := context.WithCancel(context.Background()) // ended by the closer below, before anything else closes
+	var loops sync.WaitGroup
+	for _, s := range d.stations {
+		loops.Go(func() { _ = s.camera.Run(work) }) // a live camera's loop has no error: its status says what is wrong
+		loops.Go(func() { s.work(work, d.failed()) })
+	}
+	loops.Go(func() { feedWatchdog(work, d.stations, d.log) })
+	loops.Go(func() { d.watchStore(work) })
+	loops.Go(func() { d.reportMetrics(work) })
+	closers = append(closers, func(ctx context.Context) error {
+		stop()
+		return wait(ctx, &loops, d.stations)
+	})
+
+	notify(systemd.SdNotifyReady, d.log)
+	if r.OnReady != nil {
+		r.OnReady(Addresses{Broker: d.mqtt.Stats().Broker, Topics: strings.TrimSuffix(d.mqtt.Topics().All(), "/#"), Web: d.page.Addr()})
+	}
+	<-ctx.Done()
+	notify(systemd.SdNotifyStopping, d.log)
+	return nil
+}
+
+// wait waits for the loops until ctx ends. A pipeline ends with its camera's loop, and that is at worst in a native
+// read that ends by its own time-out.
+func wait(ctx context.Context, loops *sync.WaitGroup, stations []*station) error {
+	done := make(chan struct{})
+	go func() { loops.Wait(); close(done) }() // ends with the loops, or with the process
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		if err := alive(stations, time.Now().Add(stuckAfter)); err != nil {
+			return fmt.Errorf("stop: %w", err)
+		}
+		return fmt.Errorf("stop: a camera's read still blocks: %w", ctx.Err())
+	}
+}
+
+// parts is what every station of this daemon shares.
+func (d *daemon) parts() stationParts {
+	return stationParts{models: d.models, sink: d.mqtt, sequence: &d.sequence, boot: d.boot, rev: 1, clock: time.Now,
+		timer: func(cam string, s Stage) *metrics.Histogram {
+			return d.registry.Timer(metrics.StageSeconds, cam, s.String())
+		},
+		viewer: d.page.Viewer, verdict: d.verdict, log: d.log, device: d.r.Device,
+		status: func(cam string, st Status) {
+			level := slog.LevelInfo
+			if st.State != Online {
+				level = slog.LevelWarn
+			}
+			d.log.Log(context.Background(), level, "camera "+string(st.State), "cam", cam, "reason", st.Reason)
+			d.mqtt.Publish(event.Status{Cam: cam, State: event.CameraState(st.State), Reason: st.Reason, Since: event.Micros(st.Since)})
+		}}
+}
+
+// verdict tells the page and whoever else listens.
+func (d *daemon) verdict(o event.Object) {
+	d.page.Verdict(o)
+	d.registry.Counter(metrics.Verdicts, o.Cam, string(o.Verdict)).Inc()
+	if d.r.OnVerdict != nil {
+		d.r.OnVerdict(o)
+	}
+}
+
+// failed logs a failing stage, at most once a second for each camera, and says how often it failed in between.
+func (d *daemon) failed() func(error) {
+	var last time.Time
+	missed := 0
+	return func(err error) {
+		if errors.Is(err, context.Canceled) {
+			return
+		}
+		if now := time.Now(); now.Sub(last) >= time.Second {
+			d.log.Error("frame dropped", "err", err, "more", missed)
+			last, missed = now, 0
+			return
+		}
+		missed++
+	}
+}
+
+// summary is the daemon's last line: what became of every frame and object.
+func (d *daemon) summary() {
+	for _, s := range d.stations {
+		p, c := s.pipeline.Stats(), s.camera.Stats()
+		args := []any{"cam", s.spec.Name, "frames", c.Frames, "processed", p.Frames, "dropped", c.Drops, "failed", p.Failed,
+			"objects", p.Objects, "verdicts", p.Verdicts}
+		for w, n := range p.Withheld {
+			if n > 0 {
+				args = append(args, "withheld_"+Withheld(w).String(), n)
+			}
+		}
+		d.log.Info("stopped", args...)
+	}
+}

@@ -1,0 +1,137 @@
+package daemon
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"time"
+
+	"gleaner/daemon/event"
+	"gleaner/daemon/metrics"
+	"gleaner/daemon/mqtt"
+	"gleaner/model/bundle"
+)
+
+// storeInterval is how often the store is asked which bundle is the current one: one small file.
+const storeInterval = 500 * time.Millisecond
+
+// watchStore takes a new current bundle into the running pipelines: opened beside the old one, put in place between two
+// frames, then the old one closed. A bundle that fails to load changes nothing; it is said once.
+func (d *daemon) watchStore(ctx context.Context) {
+	tick := time.NewTicker(storeInterval)
+	defer tick.Stop()
+	seen := d.storeState()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case answer := <-d.switches:
+			seen = d.storeState()
+			answer <- d.switchModels()
+		case <-tick.C:
+			if mark := d.storeState(); mark != seen {
+				seen = mark
+				_ = d.switchModels() // logged and counted there
+			}
+		}
+	}
+}
+
+// storeState is the file that names the current bundle, as it is now; empty when there is none.
+func (d *daemon) storeState() string {
+	b, err := os.ReadFile(d.models.store.StatePath())
+	if err != nil {
+		return ""
+	}
+	return string(b)
+}
+
+// switchModels brings every camera's classifier up to the store.
+func (d *daemon) switchModels() error {
+	var errs []error
+	changed := false
+	for _, s := range d.stations {
+		did, err := s.switchModels(d.models)
+		changed = changed || did
+		errs = append(errs, err)
+	}
+	err := errors.Join(errs...)
+	switch {
+	case err != nil:
+		d.registry.Counter(metrics.ModelSwitch, "refused").Inc()
+		d.log.Error("bundle not switched, the old one stays", "err", err)
+	case changed:
+		d.registry.Counter(metrics.ModelSwitch, "ok").Inc()
+		d.log.Info("bundle switched", "models", d.modelNames())
+	}
+	d.mqtt.Publish(d.info())
+	return err
+}
+
+// command answers the MQTT commands that concern the daemon.
+func (d *daemon) command(ctx context.Context, verb string, payload []byte) (any, error) {
+	switch verb {
+	case "status":
+		return d.Snapshot(), nil
+	case "models-use":
+		var req struct {
+			Bundle string `json:"bundle"`
+		}
+		if err := json.Unmarshal(payload, &req); err != nil || req.Bundle == "" {
+			return nil, errors.New(`needs {"bundle":"name"}`)
+		}
+		if _, err := d.models.store.Use(req.Bundle); err != nil {
+			return nil, err
+		}
+		answer := make(chan error, 1)
+		select {
+		case d.switches <- answer:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+		if err := <-answer; err != nil {
+			return nil, err
+		}
+		return map[string]string{"current": req.Bundle}, nil
+	}
+	return nil, mqtt.ErrUnknownVerb
+}
+
+// modelNames are the names of the networks in use.
+func (d *daemon) modelNames() []string {
+	var out []string
+	for _, m := range d.info().Models {
+		out = append(out, m.Name)
+	}
+	return out
+}
+
+// info is the retained message about what runs here.
+func (d *daemon) info() event.Info {
+	in := event.Info{Site: d.o.MQTT.Site, Node: d.mqtt.Node(), Software: d.r.Version, Boot: d.boot,
+		Started: event.Micros(d.started), Rev: 1}
+	for _, s := range d.stations {
+		in.Cameras = append(in.Cameras, s.spec.Name)
+	}
+	d.models.each(func(b *bundle.Bundle, l *loaded) {
+		i := l.pool.Info()
+		in.Models = append(in.Models, event.ModelInfo{Name: b.Manifest.Name, Version: b.Manifest.Version,
+			Task: b.Manifest.Task, SHA256: b.ID(), Delegate: i.Delegate, Ladder: i.Ladder})
+	})
+	return in
+}
+
+// reportMetrics publishes the numbers every 30 s.
+func (d *daemon) reportMetrics(ctx context.Context) {
+	tick := time.NewTicker(30 * time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-tick.C:
+			d.mqtt.Publish(event.Metrics{Boot: d.boot, At: event.Micros(now), Values: d.registry.Values()})
+		}
+	}
+}
