@@ -3,8 +3,10 @@
 package cv
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"time"
 
 	"gleaner/capture"
 )
@@ -40,11 +42,24 @@ func open(a address, o capture.Options) (capture.Device, error) {
 	d := device{o: o, name: a.kind + ":" + redact(a.arg)}
 	switch a.kind {
 	case "images":
+		if gap := time.Duration(float64(time.Second) / cmp.Or(o.FPS, 1)); d.live() && o.Stall > 0 && gap >= o.Stall {
+			return nil, fmt.Errorf("source %s at %g pictures/s: each waits longer than stall (%v): raise stall or fps", d.name, cmp.Or(o.FPS, 1), o.Stall)
+		}
 		return &images{d, a.arg}, nil
 	case "file":
 		return &file{d, a.arg}, nil
+	case "rtsp":
+		d.name = redact(a.arg)
+		return &rtsp{d, a.arg}, nil
+	case "http":
+		d.name = redact(a.arg)
+		return &httpStream{d, a.arg}, nil
+	case "v4l2":
+		return newV4L2(d, a.arg), nil
+	case "gst":
+		return &gst{device: d, pipeline: a.arg}, nil
 	}
-	return nil, fmt.Errorf("source %s is not built yet", d.name)
+	return nil, fmt.Errorf("source %s: no such kind", d.name)
 }
 
 // orElse is err, or text when OpenCV gave no reason.
@@ -59,6 +74,11 @@ func orElse(err error, text string) error {
 var (
 	_ capture.Device = (*images)(nil)
 	_ capture.Device = (*file)(nil)
+	_ capture.Device = (*rtsp)(nil)
+	_ capture.Device = (*httpStream)(nil)
+	_ capture.Device = (*v4l2)(nil)
+	_ capture.Device = (*gst)(nil)
 	_ Warner         = (*imageSource)(nil)
+	_ Warner         = (*cameraSource)(nil)
 	_ Namer          = (*imageSource)(nil)
 )

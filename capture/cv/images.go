@@ -7,7 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"image"
+	"image/gif"
 	"io"
 	"os"
 	"time"
@@ -112,7 +112,7 @@ func (s *imageSource) decode(file string, m *Buffer) error {
 		return s.dec.decode(data, m)
 	}
 	// OpenCV 4.6 reads no GIF; of an animated one the first picture counts.
-	pic, _, err := image.Decode(bytes.NewReader(data))
+	pic, err := gif.Decode(bytes.NewReader(data))
 	if err != nil {
 		return fmt.Errorf("damaged picture: %w", err)
 	}

@@ -43,6 +43,13 @@ func save(t *testing.T, path string, m image.Image, encode func(io.Writer, image
 	}
 }
 
+func write(t testing.TB, path string, data []byte) {
+	t.Helper()
+	if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, data, 0o644)); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func asGIF(w io.Writer, m image.Image) error { return gif.Encode(w, m, nil) }
 func asJPEG(w io.Writer, m image.Image) error {
 	return jpeg.Encode(w, m, &jpeg.Options{Quality: 95})

@@ -3,6 +3,7 @@
 #include "shim.h"
 
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <limits>
@@ -81,6 +82,12 @@ int gl_decode(const void *data, size_t len, void *mat, char *err) {
     }
 }
 
-void gl_quiet(void) { cv::utils::logging::setLogLevel(cv::utils::logging::LOG_LEVEL_ERROR); }
+void gl_quiet(void) {
+    // The environment is the one way to FFmpeg's log through OpenCV, which reads it at its first capture; a level that
+    // the user set stays. 8 is AV_LOG_FATAL: a camera that drops packets would fill the journal with its errors.
+    static const int once = setenv("OPENCV_FFMPEG_LOGLEVEL", "8", 0);
+    (void)once;
+    cv::utils::logging::setLogLevel(cv::utils::logging::LOG_LEVEL_FATAL);
+}
 
 }  // extern "C"

@@ -21,7 +21,7 @@ int gl_set(void *cap, int prop, double value);
 void gl_close(void *cap);
 // 1: decoded into mat as 8-bit BGR, 0: not a picture that OpenCV reads, -1: exception.
 int gl_decode(const void *data, size_t len, void *mat, char *err);
-// Keeps OpenCV's own log to errors: what fails here is said by us.
+// Silences OpenCV's and FFmpeg's own logs but for fatal errors: what fails here is said by us, and once.
 void gl_quiet(void);
 
 #ifdef __cplusplus
