@@ -47,6 +47,8 @@ type Motion struct {
 	fg         []byte
 	blobs      blobber
 	split      splitter
+	near       []byte // scratch: a window's mask
+	found      []fine
 }
 
 // NewMotion makes the motion detector that o describes. It has no classes (Labels is nil, Detection.Class is -1) and
@@ -114,14 +116,20 @@ func (m *Motion) objects(im capture.Image, small []byte, dst []detect.Detection)
 	if r, ok := m.masker.(*reference); ok {
 		blobs = r.judge(small, m.blobs.labels, blobs)
 	}
-	if m.o.Motion.Split {
-		blobs = m.split.split(m.blobs.labels, m.w, m.h, blobs, least)
+	m.found = m.found[:0]
+	for _, b := range blobs {
+		if m.o.Motion.Split {
+			m.found = m.split.cut(b, m.look(im, b), m.found)
+		} else {
+			m.found = append(m.found, fine{float32(b.x0), float32(b.y0), float32(b.x1), float32(b.y1), float32(b.area)})
+		}
 	}
+	m.split.last = append(m.split.last[:0], m.found...)
 	from := len(dst)
 	sx, sy := float32(im.W)/float32(m.w), float32(im.H)/float32(m.h)
-	for _, b := range blobs {
-		box := detect.Box{X0: float32(b.x0) * sx, Y0: float32(b.y0) * sy, X1: float32(b.x1) * sx, Y1: float32(b.y1) * sy}
-		fill := float32(b.area) / float32((b.x1-b.x0)*(b.y1-b.y0))
+	for _, f := range m.found {
+		box := detect.Box{X0: f.x0 * sx, Y0: f.y0 * sy, X1: f.x1 * sx, Y1: f.y1 * sy}
+		fill := f.area / ((f.x1 - f.x0) * (f.y1 - f.y0))
 		dst = append(dst, detect.Detection{Box: box, Class: -1, Score: min(fill, 1)})
 	}
 	return m.filter.Apply(dst, from, im)

@@ -76,7 +76,7 @@ func (r *reference) compare(small, dst []byte) (was, now int) {
 		b, g, c := float32(p[0])*ib-m[0], float32(p[1])*ig-m[1], float32(p[2])*ir-m[2]
 		d := b*b + g*g + c*c
 		var f byte
-		if d > k2*max(r.vari[i]/3, floorVar/3)*3 {
+		if d > k2*max(r.vari[i], floorVar) {
 			f = 1
 		}
 		dst[i] = f

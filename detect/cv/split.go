@@ -1,208 +1,228 @@
 package cv
 
+import "math"
+
 // splitter cuts blobs of touching objects at the neck between them. It floods each blob from its thickest places
-// downwards, in the order of the distance to the blob's outline (a watershed on the distance transform). Where two
-// floods meet, they are one object unless the meeting place is a neck: much thinner than the thickest place of either,
-// with a fair share of the blob on both sides. A single garment with legs or sleeves has no such place: its parts are
-// about as thick where they join as elsewhere, or too small.
+// downwards, in the order of the distance to the blob's outline (a watershed on the distance transform). Floods that
+// meet at a place about as thick as themselves are one; the others are basins, and the thickest places where they meet
+// are a tree of possible cuts. cuts.go decides which of them are made.
 type splitter struct {
-	dist  []uint16 // chamfer distance to the outline, 3 a pixel
-	order []int32  // a blob's pixels, thickest first
-	count []int32  // for the counting sort
-	basin []int32  // by pixel: its flood, 0 none; indexes the three below
-	root  []int32
-	peak  []uint16
-	area  []int32
-	alone []bool // the flood's cut is final
-	out   []blob
-	next  int32
+	dist   []uint16 // chamfer distance to the outline, 3 a pixel
+	order  []int32  // pixels, thickest first
+	count  []int32  // for the counting sort
+	flood  []int32  // by pixel: its flood, 0 none; indexes the next three
+	root   []int32  // union-find: floods that are one basin
+	link   []int32  // union-find: basins that the tree connects
+	peak   []uint16
+	basins []basin
+	edges  []edge
+	groups []group
+	stack  []int32
+
+	usual sizes
+	last  []fine // what the frame before held
 }
 
 const (
-	neckShare = 0.55 // a neck is thinner than this share of the smaller peak
-	partShare = 0.2  // each side has at least this share of the blob
-	maxDist   = 1 << 12
+	// A flood whose peak is at most so much thicker than the place where it meets another is part of that other.
+	sameShare, sameMore = 1.2, 4
+	maxBasins           = 64
+	maxDist             = 1 << 12
+	maxWindow           = 160_000 // pixels; a larger blob is not looked at more closely
 )
 
-// split returns the blobs with touching ones cut, and rewrites their labels.
-func (s *splitter) split(labels []int32, w, h int, blobs []blob, least int) []blob {
-	if len(s.dist) != w*h {
-		s.dist, s.basin = make([]uint16, w*h), make([]int32, w*h)
-	}
-	s.out = s.out[:0]
-	s.next = 0
-	for _, b := range blobs {
-		s.next = max(s.next, b.label)
-	}
-	for _, b := range blobs {
-		s.distances(labels, w, h, b)
-		s.flood(labels, w, h, b)
-		s.emit(labels, w, b, least)
-	}
-	return s.out
+// sizes is what objects usually measure here, learned from those that are whole and alone, in pixels of the small
+// picture: histograms over the logarithm, eight bins an octave, halved now and then so that the past fades.
+type sizes struct {
+	lengths, areas [160]int32
+	seen           int32
+	short, long    float32 // the usual lengths: quantiles
+	area           float32 // the median
 }
 
-// distances fills dist inside b's box with the 3-4 chamfer distance (Borgefors, "Distance transformations in digital
-// images", 1986) to the nearest pixel that is not b's. Outside the frame the object goes on.
-func (s *splitter) distances(labels []int32, w, h int, b blob) {
-	at := func(x, y int) uint16 {
-		if x < 0 || y < 0 || x >= w || y >= h {
+func (u *sizes) learn(b blob) {
+	u.lengths[logBin(max(b.x1-b.x0, b.y1-b.y0))]++
+	u.areas[logBin(b.area)]++
+	if u.seen++; u.seen >= 20_000 {
+		u.seen = 0
+		for i := range u.lengths {
+			u.lengths[i] /= 2
+			u.areas[i] /= 2
+			u.seen += u.lengths[i]
+		}
+	}
+	u.short, u.long = quantile(&u.lengths, shortQuantile), quantile(&u.lengths, longQuantile)
+	u.area = quantile(&u.areas, 0.5)
+}
+
+func logBin(v int) int { return min(int(8*math.Log2(float64(max(v, 1)))), 159) }
+
+func quantile(h *[160]int32, q float32) float32 {
+	var all, sum int32
+	for _, n := range h {
+		all += n
+	}
+	for i, n := range h {
+		if sum += n; float32(sum) >= q*float32(all) {
+			return float32(math.Exp2((float64(i) + 0.5) / 8))
+		}
+	}
+	return 0
+}
+
+// window is a blob seen closely: its mask at k times the small picture's resolution, from (x0, y0) in those pixels.
+type window struct {
+	x0, y0, w, h int
+	k            int
+	m            []byte
+	// Whether the blob ends at these sides because the frame ends.
+	left, top, right, bottom bool
+}
+
+// fine is one object's box in pixels of the small picture, in fractions where the closer look gave them.
+type fine struct {
+	x0, y0, x1, y1, area float32
+}
+
+// distances fills dist with the 3-4 chamfer distance (Borgefors, "Distance transformations in digital images", 1986)
+// to the nearest pixel outside. Beyond the frame's border the object goes on.
+func (s *splitter) distances(win window) {
+	n := win.w * win.h
+	if cap(s.dist) < n {
+		s.dist, s.flood, s.order = make([]uint16, n), make([]int32, n), make([]int32, n)
+	}
+	s.dist, s.flood = s.dist[:n], s.flood[:n]
+	side := func(open bool) uint16 {
+		if open {
 			return maxDist
 		}
-		if x < b.x0 || y < b.y0 || x >= b.x1 || y >= b.y1 {
-			return 0
-		}
-		return s.dist[y*w+x]
+		return 0
 	}
-	for y := b.y0; y < b.y1; y++ {
-		for x := b.x0; x < b.x1; x++ {
-			i := y*w + x
-			if labels[i] != b.label {
+	left, top, right, bottom := side(win.left), side(win.top), side(win.right), side(win.bottom)
+	at := func(x, y int) uint16 {
+		switch {
+		case x < 0:
+			return left
+		case x >= win.w:
+			return right
+		case y < 0:
+			return top
+		case y >= win.h:
+			return bottom
+		}
+		return s.dist[y*win.w+x]
+	}
+	for y := range win.h {
+		for x := range win.w {
+			i := y*win.w + x
+			switch {
+			case win.m[i] == 0:
 				s.dist[i] = 0
-				continue
+			case x > 0 && y > 0 && x < win.w-1:
+				up := i - win.w
+				s.dist[i] = min(s.dist[i-1]+3, s.dist[up]+3, s.dist[up-1]+4, s.dist[up+1]+4, maxDist)
+			default:
+				s.dist[i] = min(at(x-1, y)+3, at(x, y-1)+3, at(x-1, y-1)+4, at(x+1, y-1)+4, maxDist)
 			}
-			s.dist[i] = min(at(x-1, y)+3, at(x, y-1)+3, at(x-1, y-1)+4, at(x+1, y-1)+4, maxDist)
 		}
 	}
-	for y := b.y1 - 1; y >= b.y0; y-- {
-		for x := b.x1 - 1; x >= b.x0; x-- {
-			i := y*w + x
-			s.dist[i] = min(s.dist[i], at(x+1, y)+3, at(x, y+1)+3, at(x+1, y+1)+4, at(x-1, y+1)+4)
+	for y := win.h - 1; y >= 0; y-- {
+		for x := win.w - 1; x >= 0; x-- {
+			i := y*win.w + x
+			switch {
+			case s.dist[i] == 0:
+			case x > 0 && y < win.h-1 && x < win.w-1:
+				d := i + win.w
+				s.dist[i] = min(s.dist[i], s.dist[i+1]+3, s.dist[d]+3, s.dist[d-1]+4, s.dist[d+1]+4)
+			default:
+				s.dist[i] = min(s.dist[i], at(x+1, y)+3, at(x, y+1)+3, at(x+1, y+1)+4, at(x-1, y+1)+4)
+			}
 		}
 	}
 }
 
-func (s *splitter) flood(labels []int32, w, h int, b blob) {
-	s.sort(labels, w, b)
-	s.root, s.peak, s.area, s.alone = s.root[:0], s.peak[:0], s.area[:0], s.alone[:0]
+// fill floods the window, thickest pixels first.
+func (s *splitter) fill(win window) {
+	s.sort()
+	clear(s.flood)
+	s.root, s.link, s.peak, s.edges = s.root[:0], s.link[:0], s.peak[:0], s.edges[:0]
 	s.start(0)
 	for _, i := range s.order {
-		s.basin[i] = 0
-	}
-	for _, i := range s.order {
-		x, y := int(i)%w, int(i)/w
-		mine := int32(0)
-		for dy := -1; dy <= 1; dy++ {
-			for dx := -1; dx <= 1; dx++ {
-				if x+dx < b.x0 || y+dy < b.y0 || x+dx >= b.x1 || y+dy >= b.y1 {
+		// A pixel belongs to its thickest neighbour; first come first served would let one flood creep around another.
+		x, y := int(i)%win.w, int(i)/win.w
+		mine, thickest := int32(0), uint16(0)
+		met := int32(0)
+		for v := max(y-1, 0); v <= min(y+1, win.h-1); v++ {
+			for u := max(x-1, 0); u <= min(x+1, win.w-1); u++ {
+				j := v*win.w + u
+				if s.flood[j] == 0 {
 					continue
 				}
-				j := int(i) + dy*w + dx
-				if labels[j] != b.label || s.basin[j] == 0 {
-					continue
+				if s.dist[j] > thickest {
+					mine, thickest = s.flood[j], s.dist[j]
 				}
-				o := s.find(s.basin[j])
-				if mine == 0 {
-					mine = o
-				} else if o != mine {
-					mine = s.meet(mine, o, s.dist[i], b.area)
+				if f := find(s.root, s.flood[j]); met == 0 {
+					met = f
+				} else if f != met {
+					met = s.meet(met, f, s.dist[i])
 				}
 			}
 		}
 		if mine == 0 {
 			mine = s.start(s.dist[i])
 		}
-		s.basin[i] = mine
-		s.area[mine]++
+		s.flood[i] = mine
 	}
 }
 
-// sort lists b's pixels in order, thickest first, rows from the top within one thickness.
-func (s *splitter) sort(labels []int32, w int, b blob) {
+// sort lists the mask's pixels in order, thickest first, rows from the top within one thickness.
+func (s *splitter) sort() {
 	if s.count == nil {
-		s.count = make([]int32, maxDist+2)
+		s.count = make([]int32, maxDist+1)
 	}
-	top := 0
-	for y := b.y0; y < b.y1; y++ {
-		for x := b.x0; x < b.x1; x++ {
-			if i := y*w + x; labels[i] == b.label {
-				s.count[s.dist[i]]++
-				top = max(top, int(s.dist[i]))
-			}
-		}
+	top := uint16(0)
+	for _, d := range s.dist {
+		s.count[d]++
+		top = max(top, d)
 	}
 	var n int32
-	for d := top; d >= 0; d-- {
+	for d := int(top); d > 0; d-- {
 		n, s.count[d] = n+s.count[d], n
 	}
-	if cap(s.order) < int(n) {
-		s.order = make([]int32, len(s.dist))
-	}
 	s.order = s.order[:n]
-	for y := b.y0; y < b.y1; y++ {
-		for x := b.x0; x < b.x1; x++ {
-			if i := y*w + x; labels[i] == b.label {
-				s.order[s.count[s.dist[i]]] = int32(i)
-				s.count[s.dist[i]]++
-			}
+	for i, d := range s.dist {
+		if d > 0 {
+			s.order[s.count[d]] = int32(i)
+			s.count[d]++
 		}
 	}
 	clear(s.count[:top+1])
 }
 
 func (s *splitter) start(peak uint16) int32 {
-	s.root = append(s.root, int32(len(s.root)))
-	s.peak = append(s.peak, peak)
-	s.area = append(s.area, 0)
-	s.alone = append(s.alone, false)
-	return int32(len(s.root) - 1)
+	n := int32(len(s.root))
+	s.root, s.link, s.peak = append(s.root, n), append(s.link, n), append(s.peak, peak)
+	return n
 }
 
-func (s *splitter) find(i int32) int32 {
-	for s.root[i] != i {
-		s.root[i] = s.root[s.root[i]]
-		i = s.root[i]
+func find(up []int32, i int32) int32 {
+	for up[i] != i {
+		up[i] = up[up[i]]
+		i = up[i]
 	}
 	return i
 }
 
-// meet joins two floods at a place of thickness d unless that is a neck, and returns whose the place is.
-func (s *splitter) meet(a, b int32, d uint16, whole int) int32 {
+// meet joins two floods at a place of thickness d, or notes the place as a possible cut. It returns whose the place is.
+func (s *splitter) meet(a, b int32, d uint16) int32 {
 	if s.peak[b] > s.peak[a] || s.peak[b] == s.peak[a] && b < a {
 		a, b = b, a
 	}
-	part := float32(min(s.area[a], s.area[b]))
-	if float32(d) < neckShare*float32(s.peak[b]) && part >= partShare*float32(whole) {
-		return a
+	if float32(s.peak[b]) <= sameShare*float32(d)+sameMore {
+		s.root[b] = a
+	} else if find(s.link, a) != find(s.link, b) {
+		s.edges = append(s.edges, edge{a: a, b: b, d: float32(d)})
 	}
-	s.root[b] = a
-	s.area[a] += s.area[b]
+	s.link[find(s.link, b)] = find(s.link, a)
 	return a
-}
-
-// emit writes one blob per flood.
-func (s *splitter) emit(labels []int32, w int, b blob, least int) {
-	from := len(s.out)
-	first := true
-	for k := 1; k < len(s.root); k++ {
-		if s.root[k] != int32(k) {
-			continue
-		}
-		p := blob{label: b.label, x0: 1 << 30, y0: 1 << 30}
-		if !first {
-			s.next++
-			p.label = s.next
-		}
-		first = false
-		s.peak[k] = uint16(len(s.out) - from) // from here on: which part
-		s.out = append(s.out, p)
-	}
-	if len(s.out) == from+1 {
-		s.out[from] = b
-		return
-	}
-	for _, i := range s.order {
-		p := &s.out[from+int(s.peak[s.find(s.basin[i])])]
-		x, y := int(i)%w, int(i)/w
-		p.x0, p.y0, p.x1, p.y1 = min(p.x0, x), min(p.y0, y), max(p.x1, x+1), max(p.y1, y+1)
-		p.area++
-		labels[i] = p.label
-	}
-	kept := s.out[:from]
-	for _, p := range s.out[from:] {
-		if p.area >= least {
-			kept = append(kept, p)
-		}
-	}
-	s.out = kept
 }

@@ -1,0 +1,247 @@
+package cv
+
+// basin is a thick part of a blob; edge is the thickest place where two basins meet; group is the basins of one object.
+type (
+	basin struct {
+		blob         // label: the group
+		peak float32 // greatest distance to the outline
+	}
+	edge struct {
+		a, b int32   // basins
+		d    float32 // distance to the outline there
+		cut  bool
+	}
+	group struct {
+		blob
+		peak  float32
+		loose bool // too small to be an object
+	}
+)
+
+const (
+	// A blob of a usual size is cut only at a very thin neck; one that is longer than objects usually are, or that was
+	// several objects in the frame before, must be several, and the best neck will do.
+	thinNeck, anyNeck = 0.3, 0.7 // thickness of the neck over that of the thinner side
+	// Each side is at least this share of the usual area, and nearly as long as the short ones of the usual objects.
+	fairPart, anyPart = 0.3, 0.1
+	shorter, longer   = 0.8, 1.2 // of the usual lengths, at the following quantiles
+	shortQuantile     = 0.05
+	longQuantile      = 0.7 // pairs that were not cut are among the lengths seen
+	learnSizes        = 200 // views, not objects, before lengths are believed
+	// The boxes of true neighbours overlap little; those of halves of one crooked thing overlap much.
+	nested = 0.6
+)
+
+// rule is what a cut of the blob at hand must satisfy, in pixels of the window.
+type rule struct {
+	neck, area, length, long float32
+}
+
+// cut finds the objects in a blob, whose window is given: one, or several that touch.
+func (s *splitter) cut(b blob, win window, dst []fine) []fine {
+	k := float32(win.k)
+	whole := fine{float32(b.x0), float32(b.y0), float32(b.x1), float32(b.y1), float32(b.area)}
+	several := s.several(whole)
+	length := float32(max(b.x1-b.x0, b.y1-b.y0))
+	known := s.usual.seen >= learnSizes
+	atBorder := win.left || win.top || win.right || win.bottom
+	long := known && length > longer*s.usual.long
+	if !known || atBorder && !long && !several {
+		if !atBorder {
+			s.usual.learn(b)
+		}
+		return append(dst, whole)
+	}
+	r := rule{neck: thinNeck, area: fairPart * s.usual.area * k * k, length: shorter * s.usual.short * k,
+		long: longer * s.usual.long * k}
+	if several || long {
+		r.neck, r.area = anyNeck, anyPart*s.usual.area*k*k
+	}
+	s.distances(win)
+	s.fill(win)
+	s.measure(win)
+	if len(s.basins) > maxBasins || !s.decide(win, r) {
+		if !atBorder {
+			s.usual.learn(b)
+		}
+		return append(dst, whole)
+	}
+	for _, p := range s.groups {
+		dst = append(dst, fine{float32(p.x0+win.x0) / k, float32(p.y0+win.y0) / k, float32(p.x1+win.x0) / k,
+			float32(p.y1+win.y0) / k, float32(p.area) / (k * k)})
+	}
+	return dst
+}
+
+// several reports whether the frame before had two objects or more where the blob lies.
+func (s *splitter) several(b fine) bool {
+	n := 0
+	for _, o := range s.last {
+		w, h := min(o.x1, b.x1)-max(o.x0, b.x0), min(o.y1, b.y1)-max(o.y0, b.y0)
+		if w > 0 && h > 0 && w*h > 0.6*(o.x1-o.x0)*(o.y1-o.y0) {
+			n++
+		}
+	}
+	return n > 1
+}
+
+// measure takes the floods' boxes, areas and peaks, and numbers the basins anew, from 0, in basins and edges.
+func (s *splitter) measure(win window) {
+	s.basins = s.basins[:0]
+	for f := 1; f < len(s.root); f++ {
+		if s.root[f] == int32(f) {
+			s.link[f] = int32(len(s.basins)) // from here on: where it is measured
+			s.basins = append(s.basins, basin{blob{x0: win.w, y0: win.h}, float32(s.peak[f])})
+		}
+	}
+	for _, i := range s.order {
+		p := &s.basins[s.link[find(s.root, s.flood[i])]]
+		p.blob = union(p.blob, blob{0, int(i) % win.w, int(i) / win.w, int(i)%win.w + 1, int(i)/win.w + 1, 1})
+	}
+	for i := range s.edges {
+		e := &s.edges[i]
+		e.a, e.b = s.link[find(s.root, e.a)], s.link[find(s.root, e.b)]
+	}
+}
+
+// decide makes the cuts. It reports false where the blob is one object.
+func (s *splitter) decide(win window, r rule) bool {
+	s.regroup()
+	for again := true; again; {
+		again = false
+		for g := range s.groups {
+			if e := s.bestCut(int32(g), win, r); e >= 0 {
+				s.edges[e].cut = true
+				again = true
+			}
+		}
+		if again {
+			s.regroup()
+		}
+	}
+	objects := 0
+	for i := range s.groups {
+		g := &s.groups[i]
+		g.loose = !r.object(*g, win)
+		if !g.loose {
+			objects++
+		}
+	}
+	if objects < 2 {
+		return false
+	}
+	s.tidy()
+	return len(s.groups) > 1
+}
+
+// regroup gives each piece that the edges not cut hold together a number, and measures it.
+func (s *splitter) regroup() {
+	s.groups = s.groups[:0]
+	for i := range s.basins {
+		s.basins[i].label = -1
+	}
+	for i := range s.basins {
+		if s.basins[i].label < 0 {
+			n := int32(len(s.groups))
+			s.groups = append(s.groups, s.reach(int32(i), n, -1))
+		}
+	}
+}
+
+// reach measures what hangs together with basin i without the edge `without`, and labels it n where n is not negative.
+func (s *splitter) reach(i, n int32, without int) group {
+	from := s.basins[i]
+	g := group{blob: from.blob, peak: from.peak}
+	g.label = 0
+	seen := uint64(1) << (i & 63)
+	s.stack = append(s.stack[:0], i)
+	for len(s.stack) > 0 {
+		at := s.stack[len(s.stack)-1]
+		s.stack = s.stack[:len(s.stack)-1]
+		if n >= 0 {
+			s.basins[at].label = n
+		}
+		for k, e := range s.edges {
+			if e.cut || k == without || e.a != at && e.b != at {
+				continue
+			}
+			to := e.a + e.b - at
+			if seen&(1<<(to&63)) != 0 {
+				continue
+			}
+			seen |= 1 << (to & 63)
+			s.stack = append(s.stack, to)
+			g.blob, g.peak = union(g.blob, s.basins[to].blob), max(g.peak, s.basins[to].peak)
+		}
+	}
+	return g
+}
+
+// bestCut is the edge of group n at which to cut, or -1: the thinnest neck, measured by the thinner side, that leaves
+// an object on both sides.
+func (s *splitter) bestCut(n int32, win window, r rule) int {
+	best, at := r.neck, -1
+	for k, e := range s.edges {
+		if e.cut || s.basins[e.a].label != n {
+			continue
+		}
+		a, b := s.reach(e.a, -1, k), s.reach(e.b, -1, k)
+		if neck := e.d / min(a.peak, b.peak); neck < best && r.object(a, win) && r.object(b, win) {
+			best, at = neck, k
+		}
+	}
+	return at
+}
+
+// object reports whether a piece is large enough for an object. What the frame's border cuts may be shorter.
+func (r rule) object(g group, win window) bool {
+	border := win.left && g.x0 == 0 || win.right && g.x1 == win.w || win.top && g.y0 == 0 || win.bottom && g.y1 == win.h
+	return float32(g.area) >= r.area && (border || float32(max(g.x1-g.x0, g.y1-g.y0)) >= r.length)
+}
+
+// tidy gives loose pieces to the nearest object, and puts objects together whose boxes lie in each other.
+func (s *splitter) tidy() {
+	for _, l := range s.groups {
+		if !l.loose {
+			continue
+		}
+		best, at := 1<<30, -1
+		for i, p := range s.groups {
+			dx, dy := max(p.x0-l.x1, l.x0-p.x1, 0), max(p.y0-l.y1, l.y0-p.y1, 0)
+			if d := dx*dx + dy*dy; !p.loose && d < best {
+				best, at = d, i
+			}
+		}
+		s.groups[at].blob = union(s.groups[at].blob, l.blob)
+	}
+	kept := s.groups[:0]
+	for _, g := range s.groups {
+		if !g.loose {
+			kept = append(kept, g)
+		}
+	}
+	s.groups = kept
+	for i := 0; i < len(s.groups); i++ {
+		for j := i + 1; j < len(s.groups); j++ {
+			if lieIn(s.groups[i].blob, s.groups[j].blob) {
+				s.groups[i].blob = union(s.groups[i].blob, s.groups[j].blob)
+				s.groups = append(s.groups[:j], s.groups[j+1:]...)
+				i = -1 // the union may now hold others
+				break
+			}
+		}
+	}
+}
+
+func union(a, b blob) blob {
+	return blob{a.label, min(a.x0, b.x0), min(a.y0, b.y0), max(a.x1, b.x1), max(a.y1, b.y1), a.area + b.area}
+}
+
+func lieIn(a, b blob) bool {
+	w, h := min(a.x1, b.x1)-max(a.x0, b.x0), min(a.y1, b.y1)-max(a.y0, b.y0)
+	if w <= 0 || h <= 0 {
+		return false
+	}
+	least := min((a.x1-a.x0)*(a.y1-a.y0), (b.x1-b.x0)*(b.y1-b.y0))
+	return float32(w*h) > nested*float32(least)
+}
