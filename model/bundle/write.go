@@ -14,19 +14,10 @@ import (
 // then renames it: a bundle is there whole and valid, or not at all. A bundle never changes: if dir exists and holds
 // the very same bundle, nothing is done; if it holds anything else, that is an error.
 func Write(dir string, m Manifest, files map[string][]byte) (*Bundle, error) {
-	m.Schema = Schema
-	m.Files = make(map[string]string, len(files))
-	for name, b := range files {
-		m.Files[name] = hexSum(b)
-	}
-	if err := m.Check(); err != nil {
-		return nil, invalid(filepath.Join(dir, ManifestFile), "", "%v", err)
-	}
-	raw, err := json.MarshalIndent(m, "", "  ")
+	raw, _, err := encode(m, files)
 	if err != nil {
-		return nil, fmt.Errorf("write bundle %s: %w", dir, err)
+		return nil, err
 	}
-	raw = append(raw, '\n')
 	if old, err := os.ReadFile(filepath.Join(dir, ManifestFile)); err == nil && string(old) == string(raw) {
 		return Open(dir)
 	}
@@ -41,6 +32,23 @@ func Write(dir string, m Manifest, files map[string][]byte) (*Bundle, error) {
 		return nil, fmt.Errorf("write bundle %s: %w", dir, err)
 	}
 	return Open(dir)
+}
+
+// encode is bundle.json for the files, and the manifest with Schema and Files filled in.
+func encode(m Manifest, files map[string][]byte) ([]byte, Manifest, error) {
+	m.Schema = Schema
+	m.Files = make(map[string]string, len(files))
+	for name, b := range files {
+		m.Files[name] = hexSum(b)
+	}
+	if err := m.Check(); err != nil {
+		return nil, m, invalid(ManifestFile, "", "%v", err)
+	}
+	raw, err := json.MarshalIndent(m, "", "  ")
+	if err != nil {
+		return nil, m, fmt.Errorf("write manifest: %w", err)
+	}
+	return append(raw, '\n'), m, nil
 }
 
 // writeDir writes files into a temporary folder beside dir, lets check look at it, and renames it to dir.

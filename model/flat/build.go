@@ -97,6 +97,11 @@ func SoftmaxOptions() Options { return Options{Kind: 9, Fields: []Field{f32(0, 1
 // L2NormOptions are those of L2_NORMALIZATION.
 func L2NormOptions() Options { return Options{Kind: 12, Fields: []Field{i8(0, ActNone)}} }
 
+// ConcatenationOptions are those of CONCATENATION along an axis.
+func ConcatenationOptions(axis int) Options {
+	return Options{Kind: 10, Fields: []Field{i32(0, axis), i8(1, ActNone)}}
+}
+
 // AddOptions are those of ADD.
 func AddOptions(act int) Options { return Options{Kind: 11, Fields: []Field{i8(0, act)}} }
 

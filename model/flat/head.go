@@ -14,47 +14,73 @@ func (m *Model) output() (int, *Tensor, error) {
 // Dequantize makes the only output float32: an int8, uint8 or float16 one gets a DEQUANTIZE behind it, a float32 one
 // stays as it is.
 func (m *Model) Dequantize() error {
-	x, t, err := m.output()
+	x, _, err := m.output()
 	if err != nil {
 		return err
 	}
+	m.Graphs[0].Outputs[0], err = m.dequantize(x)
+	return err
+}
+
+func (m *Model) dequantize(x int) (int, error) {
+	t := m.Graphs[0].Tensors[x]
 	version := map[Type]int{UInt8: 1, Int8: 2, Float16: 3}[t.Type]
 	switch {
 	case t.Type == Float32:
-		return nil
+		return x, nil
 	case version == 0:
-		return fmt.Errorf("append to model: %w: output %s cannot be dequantised", ErrUnsupported, t)
+		return x, fmt.Errorf("append to model: %w: output %s cannot be dequantised", ErrUnsupported, t)
 	case t.Type != Float16 && (t.Quant == nil || len(t.Quant.Scale) != 1):
-		return fmt.Errorf("append to model: output %s states no scale", t)
+		return x, fmt.Errorf("append to model: output %s states no scale", t)
 	}
 	y := m.AddTensor(t.Name+"/float", Float32, t.Shape...)
 	m.AddOp(OpDequantize, version, []int{x}, []int{y}, Options{})
-	m.Graphs[0].Outputs[0] = y
+	return y, nil
+}
+
+// Mean appends a MEAN over height and width to every output [1 H W C], which gives float32 [1 C], and joins them when
+// there are several, in their order: the only output is then an embedding of all their channels. An output that is a
+// vector already stays as it is, made float.
+func (m *Model) Mean() error {
+	g := &m.Graphs[0]
+	outs, total := append([]int(nil), g.Outputs...), 0
+	for i, x := range outs {
+		y, err := m.mean(x)
+		if err != nil {
+			return err
+		}
+		outs[i] = y
+		total += g.Tensors[y].Elems()
+	}
+	if len(outs) == 0 {
+		return fmt.Errorf("append to model: it has no output")
+	}
+	if len(outs) > 1 {
+		y := m.AddTensor("embedding", Float32, 1, total)
+		m.AddOp(OpConcatenation, 1, outs, []int{y}, ConcatenationOptions(1))
+		outs = []int{y}
+	}
+	g.Outputs = outs
 	return nil
 }
 
-// Mean appends a MEAN over height and width: the only output [1 H W C] becomes float32 [1 C]. An output that is a
-// vector already stays as it is, made float.
-func (m *Model) Mean() error {
-	if err := m.Dequantize(); err != nil {
-		return err
-	}
-	x, t, err := m.output()
+// mean is Mean for one tensor; it returns the pooled one.
+func (m *Model) mean(x int) (int, error) {
+	x, err := m.dequantize(x)
 	if err != nil {
-		return err
+		return 0, err
 	}
+	t := m.Graphs[0].Tensors[x]
 	if len(t.Shape) == 2 {
-		return nil
+		return x, nil
 	}
 	if len(t.Shape) != 4 {
-		return fmt.Errorf("append to model: output %s has rank %d, 4 is needed (N, H, W, C)", t, len(t.Shape))
+		return 0, fmt.Errorf("append to model: output %s has rank %d, 4 is needed (N, H, W, C)", t, len(t.Shape))
 	}
-	n, c := t.Shape[0], t.Shape[3]
-	axes := m.AddConst("pool/axes", Int32, Int32Bytes([]int{1, 2}), 2)
-	y := m.AddTensor("embedding", Float32, n, c)
+	axes := m.AddConst(t.Name+"/axes", Int32, Int32Bytes([]int{1, 2}), 2)
+	y := m.AddTensor(t.Name+"/mean", Float32, t.Shape[0], t.Shape[3])
 	m.AddOp(OpMean, 1, []int{x, axes}, []int{y}, ReducerOptions(false))
-	m.Graphs[0].Outputs[0] = y
-	return nil
+	return y, nil
 }
 
 // L2Norm appends a division by the Euclidean length, so that the only output, a vector, has length 1.

@@ -266,6 +266,30 @@ func TestResize(t *testing.T) {
 	}
 }
 
+// TestMeanOfSeveral joins the means of two maps and compares with each on its own.
+func TestMeanOfSeveral(t *testing.T) {
+	m, _ := load(t, "models/models/ssd_oidv4_fp16.tflite")
+	var want []float32
+	for _, cut := range [][]int{{195}, {213}, {195, 213}} {
+		c, err := m.Cut(cut...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Resize(96, 96); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Mean(); err != nil {
+			t.Fatal(err)
+		}
+		outs, got := run(t, c, 5, tflite.DefaultOptions())
+		if len(cut) == 1 {
+			want = append(want, got[0]...)
+		} else if d := worst(t, got[0], want); d > 0 || outs[0].Shape[1] != 576+1280 {
+			t.Errorf("output %v differs by %v", outs[0].Shape, d)
+		}
+	}
+}
+
 // TestBuild writes a network of one convolution, one pooling and a head from nothing.
 func TestBuild(t *testing.T) {
 	m := flat.New("built in a test")
