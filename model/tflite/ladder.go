@@ -5,6 +5,7 @@ package tflite
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -64,6 +65,8 @@ func (o Options) validate(path string) error {
 	switch {
 	case o.Threads < 1 || o.Threads > 64:
 		return &Error{Path: path, What: fmt.Sprintf("cannot be run with %d threads", o.Threads), Hint: "1 to 64 are possible"}
+	case len(steps(o)) == 0:
+		return &Error{Path: path, What: "cannot be run on " + o.Rung, Hint: "there is no such rung"}
 	case o.ProbeTimeout <= 0 || o.ProbeTimeout > time.Hour:
 		return &Error{Path: path, What: fmt.Sprintf("cannot be tried for %v", o.ProbeTimeout), Hint: "probe_timeout must be above 0 and at most 1h"}
 	}
@@ -109,7 +112,11 @@ func steps(o Options) []step {
 	if !o.NoXNNPACK {
 		s = append(s, step{name: nameXNNPACK8, xnnpack: true, flags: flagQS8 | flagQU8}, step{name: nameXNNPACK, xnnpack: true})
 	}
-	return append(s, step{name: nameCPU})
+	s = append(s, step{name: nameCPU})
+	if o.Rung != "" {
+		s = slices.DeleteFunc(s, func(s step) bool { return s.name != o.Rung })
+	}
+	return s
 }
 
 // behind are the forms of a plug-in's step to try: XNNPACK refuses some networks whole, also where the plug-in would

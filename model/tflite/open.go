@@ -26,8 +26,6 @@ func Version() string { return C.GoString(C.TfLiteVersion()) }
 type checked struct {
 	path string
 	sum  string // sha256, lower-case hex
-	// oldUint8 says that the weights are uint8; false where nobody looked.
-	oldUint8 bool
 }
 
 // check reads the file and takes it apart in Go, since TensorFlow Lite trusts what it is given. For a file that the
@@ -40,12 +38,11 @@ func check(path string, o Options) (*checked, error) {
 	if err != nil {
 		return nil, unreadable(path, err)
 	}
-	m, err := flat.Read(b)
-	if err != nil {
+	if _, err := flat.Read(b); err != nil {
 		return nil, &Error{Path: path, What: "is unusable: " + oneLine(err.Error()), Err: err}
 	}
 	sum := sha256.Sum256(b)
-	return &checked{path: path, sum: hex.EncodeToString(sum[:]), oldUint8: hasUint8Weights(m)}, nil
+	return &checked{path: path, sum: hex.EncodeToString(sum[:])}, nil
 }
 
 func checkHead(path, sum string) (*checked, error) {
@@ -114,10 +111,7 @@ func (r *runner) interpret(c *checked, s step, threads int) error {
 		o.AddDelegate(d)
 	}
 	if r.interp = tfl.NewInterpreter(r.model, o); r.interp == nil {
-		if s.xnnpack {
-			return refusal(r.said(), c.oldUint8)
-		}
-		return errors.New("refused this model: " + r.said())
+		return refusal(r.said(), s.external == nil && hasUint8Weights(c.path))
 	}
 	if len(r.delegates) == 0 {
 		return nil

@@ -18,6 +18,9 @@ type Options struct {
 	Delegates []External `yaml:"delegates"`
 	// NoXNNPACK leaves the XNNPACK rungs out, for comparison: it costs a factor of ten on most networks.
 	NoXNNPACK bool `yaml:"no_xnnpack"`
+	// Rung is the one rung to try, by its name in model.Rung, for those who compare rungs; empty: all of them. It is no
+	// part of a configuration.
+	Rung string `yaml:"-"`
 	// ProbeTimeout is how long a child process may take to try a plug-in or an unknown file; above 0.
 	ProbeTimeout time.Duration `yaml:"probe_timeout"`
 	// SHA256 is the lower-case hex sum of the file if the caller has just verified it. Open then reads the file only

@@ -58,7 +58,6 @@ func ProbeChild() bool {
 // question is what a child is to try: a plug-in on a model, a plug-in alone, or a model alone.
 type question struct {
 	Path     string    `json:"path,omitempty"`
-	OldUint8 bool      `json:"old_uint8,omitempty"`
 	External *External `json:"external,omitempty"`
 	Options  Options   `json:"options"`
 }
@@ -72,7 +71,7 @@ type answer struct {
 
 // answer tries, in the child.
 func (q question) answer(stage func(string)) answer {
-	c := &checked{path: q.Path, oldUint8: q.OldUint8}
+	c := &checked{path: q.Path}
 	switch {
 	case q.Path == "":
 		d, err := newExternal(*q.External, stage)
@@ -112,7 +111,7 @@ func tryPlugin(c *checked, s step, o Options) (step, error) {
 	if !canProbe() {
 		return s, errUnsafe
 	}
-	a, err := ask(question{Path: c.path, OldUint8: c.oldUint8, External: s.external, Options: o})
+	a, err := ask(question{Path: c.path, External: s.external, Options: o})
 	if err != nil {
 		return s, err
 	}
@@ -139,7 +138,7 @@ func probePlugin(e External, o Options) error {
 // same, and words for it.
 func tryFile(c *checked, o Options) error {
 	o.Delegates = nil
-	if _, err := ask(question{Path: c.path, OldUint8: c.oldUint8, Options: o}); err != nil {
+	if _, err := ask(question{Path: c.path, Options: o}); err != nil {
 		return &Error{Path: c.path, What: "cannot be run: it " + err.Error(), Hint: "the file is probably damaged", Err: err}
 	}
 	return nil

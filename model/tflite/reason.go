@@ -85,7 +85,8 @@ func lacksOp(path, op string, ladder []model.Rung, err error) *Error {
 	return e
 }
 
-// refusal is what XNNPACK's refusal means, with the first of its messages.
+// refusal is what a delegate's refusal means, with the first of its messages; the others are TensorFlow Lite's own, about
+// putting things back.
 func refusal(said string, oldUint8 bool) error {
 	first, _, _ := strings.Cut(said, ";")
 	if oldUint8 {
@@ -95,15 +96,20 @@ func refusal(said string, oldUint8 bool) error {
 }
 
 // hasUint8Weights says whether a network is quantised in the old way, to uint8 throughout, which XNNPACK refuses in all
-// models seen so far.
-func hasUint8Weights(m *flat.Model) bool {
-	for _, op := range m.Graphs[0].Ops {
+// models seen so far. It reads the file again, since few files come here.
+func hasUint8Weights(path string) bool {
+	m, err := flat.ReadFile(path)
+	if err != nil {
+		return false
+	}
+	g := m.Graphs[0]
+	for _, op := range g.Ops {
 		switch m.Codes[op.Code].Builtin {
 		case flat.OpConv2D, flat.OpDepthwiseConv2D, flat.OpFullyConnected:
 		default:
 			continue
 		}
-		if len(op.Inputs) > 1 && op.Inputs[1] >= 0 && m.Graphs[0].Tensors[op.Inputs[1]].Type == flat.UInt8 {
+		if len(op.Inputs) > 1 && op.Inputs[1] >= 0 && g.Tensors[op.Inputs[1]].Type == flat.UInt8 {
 			return true
 		}
 	}
