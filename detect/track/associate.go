@@ -42,9 +42,18 @@ func (t *Tracker) associate(now time.Time, s stage, lo, hi int, w who) {
 	}
 }
 
-// first is the first association of a frame: by prediction, less what contradicts the motion that the pairs share.
+// first is the first association of a frame: by prediction, less what contradicts the motion that the pairs share. While
+// the tracks share none, the boxes themselves are asked for one first.
 func (t *Tracker) first(now time.Time) {
+	shared := t.motion.ok
 	t.motion.ok = false
+	if !shared {
+		if t.shift(); t.motion.ok {
+			t.associate(now, byMotion, 0, t.high, everyone)
+			t.associate(now, byPrediction, 0, t.high, everyone)
+			return
+		}
+	}
 	pairs := t.match(byPrediction, 0, t.high, everyone)
 	t.motion.agree(t, pairs)
 	for _, p := range pairs {
@@ -151,12 +160,12 @@ func turn(l *live, z [4]float64, size float64) float64 {
 
 func area(b [4]float64) float64 { return max(0, b[2]-b[0]) * max(0, b[3]-b[1]) }
 
-func shared(a, b [4]float64) float64 {
+func common(a, b [4]float64) float64 {
 	return area([4]float64{max(a[0], b[0]), max(a[1], b[1]), min(a[2], b[2]), min(a[3], b[3])})
 }
 
 func overlap(a, b [4]float64) float64 {
-	i := shared(a, b)
+	i := common(a, b)
 	if i == 0 {
 		return 0
 	}

@@ -21,7 +21,7 @@ func (t *Tracker) merges(now time.Time) {
 		around, largest := [4]float64{}, 0.0
 		for _, l := range t.live {
 			e := edges(l.body.box())
-			if !l.mergeable() || shared(e, z) < mergeCover*area(e) || t.seenAlone(l, i) {
+			if !l.mergeable() || common(e, z) < mergeCover*area(e) || t.seenAlone(l, i) {
 				continue
 			}
 			if len(t.group) == 0 {

@@ -82,6 +82,7 @@ type Tracker struct {
 	spare []*live
 	belt  belt
 
+	before []detect.Detection // the good ones of the frame before
 	dets   []detect.Detection // of this frame, sorted, without those below LowScore
 	taken  []bool
 	high   int // dets before this index have HighScore
@@ -171,6 +172,7 @@ func (t *Tracker) advance(now time.Time) {
 // sort takes the usable detections in an order of their own, so that the caller's order means nothing: high scores
 // first, then by place.
 func (t *Tracker) sort(dets []detect.Detection) {
+	t.before = append(t.before[:0], t.dets[:t.high]...)
 	t.dets = t.dets[:0]
 	for _, d := range dets {
 		if float64(d.Score) >= t.o.LowScore && d.Box.Area() > 0 {
