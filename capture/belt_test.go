@@ -42,10 +42,12 @@ func (d discs) Image(i int) (capture.Image, error) {
 	return im, nil
 }
 
+// replayed is a small belt with eight items, quickly over: what is drawn at all costs the race detector dear.
 func replayed() capture.Options {
 	o := capture.DefaultOptions()
 	o.Pace = "fast"
-	o.Belt.Count = 8
+	o.Width, o.Height, o.FPS = 160, 120, 10
+	o.Belt.Count, o.Belt.Speed, o.Belt.Gap = 8, 300, 40
 	return o
 }
 
@@ -82,7 +84,7 @@ func play(t *testing.T, b *capture.Belt, s capture.Source, look func(n int, at t
 // bright is the box of what is far brighter than the belt, rails aside.
 func bright(im capture.Image) image.Rectangle {
 	var r image.Rectangle
-	for y := 50; y < im.H-50; y++ {
+	for y := 26; y < im.H-26; y++ {
 		row := im.Row(y)
 		for x := range im.W {
 			if row[3*x+2] > 145 { // the belt's red is far below
@@ -97,7 +99,8 @@ func TestBeltTruthIsWhereThePixelsAre(t *testing.T) {
 	for _, dir := range []string{"right", "left"} {
 		t.Run(dir, func(t *testing.T) {
 			o := replayed()
-			o.Belt.Direction, o.Belt.Gap, o.Belt.Tint, o.Belt.Touching, o.Belt.Count = dir, 3500, 0, 0, 2
+			o.Width, o.Height, o.FPS = 640, 360, 30
+			o.Belt.Direction, o.Belt.Gap, o.Belt.Tint, o.Belt.Touching, o.Belt.Count = dir, 1700, 0, 0, 2
 			o.Belt.Speed = 900
 			b, s := open(t, o, discs{})
 			boxes := map[int]image.Rectangle{}
@@ -119,7 +122,7 @@ func TestBeltTruthIsWhereThePixelsAre(t *testing.T) {
 					}
 				}
 				mid, _ := b.BoxAt(it, it.Centre)
-				if c := (mid.Min.X + mid.Max.X) / 2; c < 640-32 || c > 640+32 {
+				if c := (mid.Min.X + mid.Max.X) / 2; c < 320-32 || c > 320+32 {
 					t.Errorf("item %d crosses the middle at %d", it.Index, c)
 				}
 				if it.Enter < 0 || it.Enter >= it.FirstFull || it.Centre <= it.FirstFull || it.LastFull <= it.Centre || it.Leave <= it.LastFull || !it.Gone {
@@ -133,13 +136,13 @@ func TestBeltTruthIsWhereThePixelsAre(t *testing.T) {
 func TestBeltIsTheSameForASeed(t *testing.T) {
 	digest := func(seed uint64) (uint64, int) {
 		o := replayed()
-		o.Width, o.Height, o.Belt.Seed, o.Belt.Count = 640, 360, seed, 3
+		o.Belt.Seed, o.Belt.Count = seed, 3
 		b, s := open(t, o, discs{})
 		h := fnv.New64a()
 		var last time.Time
 		n := play(t, b, s, func(n int, at time.Time, im capture.Image) {
 			_, _ = h.Write(im.Pix)
-			if want := time.Duration(float64(n) / 30 * 1e9); at.Sub(time.Unix(0, 0)) != want {
+			if want := time.Duration(float64(n) / 10 * 1e9); at.Sub(time.Unix(0, 0)) != want {
 				t.Fatalf("frame %d is of %v, want %v after the epoch", n, at, want)
 			}
 			if b.FrameAt(at) != n || !b.TimeOf(n).Equal(at) {
@@ -163,7 +166,7 @@ func TestBeltIsTheSameForASeed(t *testing.T) {
 
 func TestBeltReopenedBeginsAnew(t *testing.T) {
 	o := replayed()
-	o.Width, o.Height, o.Belt.Count = 320, 240, 1
+	o.Belt.Count = 1
 	b, s := open(t, o, discs{})
 	first := play(t, b, s, func(int, time.Time, capture.Image) {})
 	if _, err := s.Read(t.Context(), b.NewBuffer()); err != io.EOF {
@@ -180,8 +183,8 @@ func TestBeltReopenedBeginsAnew(t *testing.T) {
 
 func TestBeltStopsAndReverses(t *testing.T) {
 	o := replayed()
-	o.Width, o.Height = 320, 240
-	o.Belt.Count, o.Belt.Speed, o.Belt.Gap = 6, 300, 60
+	o.FPS = 30
+	o.Belt.Count, o.Belt.Speed, o.Belt.Gap = 6, 100, 60
 	o.Belt.StopEvery, o.Belt.StopFor = 3*time.Second, time.Second
 	o.Belt.ReverseEvery, o.Belt.ReverseFor = 5*time.Second, time.Second
 	b, s := open(t, o, discs{})
@@ -201,9 +204,9 @@ func TestBeltStopsAndReverses(t *testing.T) {
 		switch d := r.Min.X - lastX; {
 		case d == 0:
 			still++
-		case d > 0 && d <= 10:
+		case d > 0 && d <= 4:
 			forth++
-		case d < 0 && d >= -10:
+		case d < 0 && d >= -4:
 			back++
 		default:
 			t.Errorf("frame %d: a leap of %d px", n, d)
@@ -223,8 +226,7 @@ func TestBeltStopsAndReverses(t *testing.T) {
 func TestBeltNeighbours(t *testing.T) {
 	for _, dir := range []string{"right", "left"} {
 		o := replayed()
-		o.Width, o.Height, o.FPS = 640, 360, 10
-		o.Belt.Direction, o.Belt.Count, o.Belt.Touching, o.Belt.Speed, o.Belt.Gap = dir, 60, 0.3, 1200, 80
+		o.Belt.Direction, o.Belt.Count, o.Belt.Touching, o.Belt.Speed, o.Belt.Gap = dir, 60, 0.3, 900, 80
 		b, s := open(t, o, discs{})
 		play(t, b, s, func(int, time.Time, capture.Image) {})
 		truth := b.Truth()
@@ -256,7 +258,7 @@ func TestBeltNeighbours(t *testing.T) {
 
 func TestBeltSteadyFramesAllocateNothing(t *testing.T) {
 	o := replayed()
-	o.Belt.Gap, o.Belt.Count, o.Width, o.Height = 60000, 0, 640, 360
+	o.Belt.Gap, o.Belt.Count = 60000, 0
 	b, s := open(t, o, discs{})
 	buf := b.NewBuffer()
 	ctx := context.Background()
@@ -277,7 +279,7 @@ func TestBeltSteadyFramesAllocateNothing(t *testing.T) {
 func TestBeltLightAndNoiseStayInTheByte(t *testing.T) {
 	mean := func(edit func(*capture.BeltOptions)) []float64 {
 		o := replayed()
-		o.Width, o.Height, o.FPS = 322, 240, 10 // a row that is no multiple of sixteen bytes
+		o.Width, o.Height = 322, 240 // a row that is no multiple of sixteen bytes
 		o.Belt.Count, o.Belt.Noise, o.Belt.LightDrift = 2, 5, 0
 		edit(&o.Belt)
 		b, s := open(t, o, discs{})
@@ -309,7 +311,7 @@ func TestBeltLightAndNoiseStayInTheByte(t *testing.T) {
 func TestBeltKeepsTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := capture.DefaultOptions()
-		o.Width, o.Height, o.FPS = 320, 240, 10
+		o.Width, o.Height, o.FPS = 160, 120, 10
 		b, s := open(t, o, discs{})
 		if b.Finite() {
 			t.Error("a live belt is not finite")
@@ -347,7 +349,6 @@ func TestBeltKeepsTime(t *testing.T) {
 
 func TestBeltTruthWhileItRuns(t *testing.T) {
 	o := replayed()
-	o.Width, o.Height = 320, 240
 	b, s := open(t, o, discs{})
 	var wg sync.WaitGroup
 	stop := make(chan struct{})
@@ -365,6 +366,7 @@ func TestBeltTruthWhileItRuns(t *testing.T) {
 				}
 			}
 			b.Score(b.Truth(), nil)
+			time.Sleep(100 * time.Microsecond)
 		}
 	})
 	play(t, b, s, func(int, time.Time, capture.Image) {})
@@ -374,7 +376,7 @@ func TestBeltTruthWhileItRuns(t *testing.T) {
 
 func TestBeltPassesOverBrokenPictures(t *testing.T) {
 	o := replayed()
-	o.Width, o.Height, o.Belt.Count = 320, 240, 10
+	o.Belt.Count = 10
 	b, s := open(t, o, discs{broken: 20})
 	play(t, b, s, func(int, time.Time, capture.Image) {})
 	if passed, bad := b.PassedCount(); passed != 10 || bad == 0 {
@@ -397,7 +399,7 @@ func TestBeltRefuses(t *testing.T) {
 		{"sizes", "size_min: 9 is above", func(o *capture.Options) { o.Belt.SizeMin, o.Belt.SizeMax = 9, 8 }},
 		{"huge items", "do not fit", func(o *capture.Options) { o.Belt.SizeMax = 700 }},
 		{"stop", "stop_for", func(o *capture.Options) { o.Belt.StopFor = time.Minute }},
-		{"frame", "a frame of 20×720", func(o *capture.Options) { o.Width = 20 }},
+		{"frame", "a frame of 20×120", func(o *capture.Options) { o.Width = 20 }},
 		{"rate", "frames per second", func(o *capture.Options) { o.FPS = 1e6 }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -412,7 +414,7 @@ func TestBeltRefuses(t *testing.T) {
 
 func TestBeltClasses(t *testing.T) {
 	o := replayed()
-	o.Width, o.Height, o.Belt.Classes = 320, 240, []string{"bar"}
+	o.Belt.Classes = []string{"bar"}
 	b, s := open(t, o, discs{})
 	play(t, b, s, func(int, time.Time, capture.Image) {})
 	for _, it := range b.Truth() {
@@ -464,7 +466,7 @@ func TestBeltCarriesRealGarments(t *testing.T) {
 	}
 	rng := rand.New(rand.NewPCG(1, 1))
 	pale := 0
-	for i := range 200 {
+	for i := range 60 {
 		raw, err := set.Image(i)
 		if err != nil {
 			t.Fatal(err)
@@ -477,8 +479,8 @@ func TestBeltCarriesRealGarments(t *testing.T) {
 			pale++
 		}
 	}
-	if pale > 2 {
-		t.Errorf("%d of 200 garments are hard to tell from the belt", pale)
+	if pale > 1 {
+		t.Errorf("%d of 60 garments are hard to tell from the belt", pale)
 	}
 }
 
