@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 // In glibc the stream stderr may be replaced, see stdio(3). What else C code prints within the milliseconds of a hush
 // is lost; Go does not print through it.
@@ -172,4 +173,16 @@ void gl_die_plainly(void) {
   for (size_t i = 0; i < sizeof fatal / sizeof *fatal; i++) signal(fatal[i], SIG_DFL);
   struct rlimit none = {0, 0};
   setrlimit(RLIMIT_CORE, &none);
+}
+
+void gl_limit(size_t more) {
+  unsigned long pages = 0;
+  FILE* f = fopen("/proc/self/statm", "re");  // its first field is the address space in pages: see proc(5)
+  if (f == NULL) return;
+  int n = fscanf(f, "%lu", &pages);
+  fclose(f);
+  if (n != 1) return;
+  rlim_t limit = (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE) + more;
+  struct rlimit r = {limit, limit};
+  setrlimit(RLIMIT_AS, &r);
 }

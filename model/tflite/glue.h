@@ -61,4 +61,7 @@ void gl_hush(int on);
 // forbids core files.
 void gl_die_plainly(void);
 
+// gl_limit forbids this process to take more than so many bytes of address space beyond what it has.
+void gl_limit(size_t more);
+
 #endif

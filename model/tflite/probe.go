@@ -25,6 +25,10 @@ import (
 // probeEnv marks a process as a probe child; its value is the file descriptor of the report.
 const probeEnv = "GLEANER_TFLITE_PROBE"
 
+// maxFileMemory is what a file that nobody vouches for may make TensorFlow Lite allocate, in bytes: a damaged shape asks
+// for any amount, and the machine's last memory is other programs' too.
+const maxFileMemory = 4 << 30
+
 // probeable says that this program's main calls ProbeChild, so that running the program once more is a trial and not
 // a second daemon. It is the one thing here that belongs to the process and not to a Runner.
 var probeable atomic.Bool
@@ -49,6 +53,9 @@ func ProbeChild() bool {
 	var q question
 	if err := json.NewDecoder(os.Stdin).Decode(&q); err != nil {
 		return true
+	}
+	if q.External == nil {
+		C.gl_limit(maxFileMemory)
 	}
 	a := q.answer(func(stage string) { fmt.Fprintln(report, stage) })
 	_ = json.NewEncoder(report).Encode(a) // a parent that is gone needs no answer

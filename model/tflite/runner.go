@@ -6,6 +6,7 @@ package tflite
 import "C"
 
 import (
+	"errors"
 	"fmt"
 	"unsafe"
 
@@ -98,7 +99,7 @@ func (r *runner) view() error {
 	for i := range r.interp.GetInputTensorCount() {
 		t, err := tensor(r.interp.GetInputTensor(i))
 		if err != nil {
-			return fmt.Errorf("input %d: %w", i, err)
+			return fmt.Errorf("cannot be used, since its input %d %w", i, err)
 		}
 		r.inputs = append(r.inputs, t)
 	}
@@ -106,7 +107,7 @@ func (r *runner) view() error {
 		native := r.interp.GetOutputTensor(i)
 		t, err := tensor(native)
 		if err != nil {
-			return fmt.Errorf("output %d: %w", i, err)
+			return fmt.Errorf("cannot be used, since its output %d %w", i, err)
 		}
 		if C.gl_dynamic(handle(native)) != 0 {
 			r.moving = append(r.moving, moving{i, native})
@@ -121,7 +122,7 @@ func handle(t *tfl.Tensor) *C.TfLiteTensor { return *(**C.TfLiteTensor)(unsafe.P
 
 func tensor(t *tfl.Tensor) (model.Tensor, error) {
 	if t == nil {
-		return model.Tensor{}, fmt.Errorf("it does not exist")
+		return model.Tensor{}, errors.New("does not exist")
 	}
 	q := t.QuantizationParams()
 	m := model.Tensor{Name: t.Name(), Type: elementType(t.Type()), Shape: t.Shape(), Zero: q.ZeroPoint, Data: data(t)}
@@ -129,7 +130,7 @@ func tensor(t *tfl.Tensor) (model.Tensor, error) {
 		m.Scale = float32(q.Scale)
 	}
 	if m.Data == nil {
-		return m, fmt.Errorf("%s has no memory", m.Name)
+		return m, fmt.Errorf("(%s) has no memory", m.Name)
 	}
 	return m, nil
 }

@@ -3,6 +3,8 @@
 package tflite
 
 import (
+	"bytes"
+	"encoding/binary"
 	"errors"
 	"os"
 	"path/filepath"
@@ -98,6 +100,15 @@ func TestLadder(t *testing.T) {
 	}
 }
 
+// shape is how a file holds it: little-endian int32.
+func shape(d ...int32) []byte {
+	var b []byte
+	for _, v := range d {
+		b = binary.LittleEndian.AppendUint32(b, uint32(v))
+	}
+	return b
+}
+
 func TestRefusesBadModels(t *testing.T) {
 	whole, err := os.ReadFile(network(t, "face_detection_short_range"))
 	if err != nil {
@@ -117,6 +128,11 @@ func TestRefusesBadModels(t *testing.T) {
 	}
 	masked := append(append([]byte(nil), noise[:4]...), "TFL3"...)
 	masked = append(masked, noise...)
+	vast := bytes.Replace(whole, shape(1, 128, 128, 3), shape(1, 40000, 40000, 3), 1)
+	void := bytes.Replace(whole, shape(1, 128, 128, 3), shape(1, 0, 0, 3), 1)
+	if bytes.Equal(vast, whole) {
+		t.Fatal("the network's input has another shape")
+	}
 	edge, double := network(t, "mobilenet_v1_0.25_128_quant_edgetpu"), network(t, "model_invoking_error")
 	withPlug := DefaultOptions()
 	withPlug.Delegates = []External{{Library: "/nowhere/libedgetpu.so.1"}}
@@ -136,6 +152,8 @@ func TestRefusesBadModels(t *testing.T) {
 		{"random", file("random.tflite", noise), DefaultOptions(), "is unusable"},
 		{"random behind the identifier", file("masked.tflite", masked), DefaultOptions(), "is unusable"},
 		{"truncated", file("half.tflite", whole[:len(whole)/2]), DefaultOptions(), "is unusable"},
+		{"an input of 19 GB", file("vast.tflite", vast), DefaultOptions(), "cannot be run: it crashed while taking the model: signal: aborted: the file is probably damaged"},
+		{"an input of nothing", file("void.tflite", void), DefaultOptions(), "cannot be run: it cannot be used, since its input 0 (input) has no memory"},
 		{"Korean name", file("없음.tflite", noise), DefaultOptions(), "없음.tflite is unusable"},
 		{"for the EdgeTPU", edge, DefaultOptions(), "needs the operator edgetpu-custom-op, which the EdgeTPU delegate provides: install libedgetpu1-std and set delegates"},
 		{"for the EdgeTPU, whose plug-in is missing", edge, withPlug, "needs the operator edgetpu-custom-op, which the EdgeTPU delegate provides: /nowhere/libedgetpu.so.1 no such file"},
