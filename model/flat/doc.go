@@ -2,6 +2,8 @@
 // cuts a backbone out of it, appends a head, and writes the result with its labels. The format is FlatBuffers with the
 // identifier TFL3, described in tensorflow/lite/schema/schema.fbs; the field numbers below are that file's. It computes
 // nothing: model/tflite runs what is written here.
+//
+// Long because reader and writer share one format's field numbers: apart, they would drift.
 package flat
 
 import (
