@@ -111,3 +111,29 @@ func (f *blobber) collect(w, least int) {
 	}
 	f.blobs = kept
 }
+
+// absorb gives blobs whose boxes lie mostly in another's to that other: islands in an object's dark parts. The labels
+// follow.
+func (f *blobber) absorb(blobs []blob, w int) []blob {
+	for i := 0; i < len(blobs); i++ {
+		for j := range blobs {
+			a, b := &blobs[i], blobs[j]
+			if i == j || b.area > a.area || !lieIn(*a, b) {
+				continue
+			}
+			for y := b.y0; y < b.y1; y++ {
+				row := f.labels[y*w+b.x0 : y*w+b.x1]
+				for x := range row {
+					if row[x] == b.label {
+						row[x] = a.label
+					}
+				}
+			}
+			*a = union(*a, b)
+			blobs = append(blobs[:j], blobs[j+1:]...)
+			i = -1 // the union may now hold others
+			break
+		}
+	}
+	return blobs
+}

@@ -5,6 +5,9 @@ import "gleaner/capture"
 // closeUp is how many times finer than the small picture a blob is looked at before it is cut.
 const closeUp = 2
 
+// refound is the share of a blob that a closer look must find again.
+const refound = 0.7
+
 // look makes a blob's window: with a learned background from the frame's own pixels, without shadows, so that objects
 // which touch only through their shadows fall apart; without one, or for a very large blob, from the small mask.
 func (m *Motion) look(im capture.Image, b blob) window {
@@ -19,19 +22,36 @@ func (m *Motion) look(im capture.Image, b blob) window {
 		m.near = make([]byte, max(win.w*win.h, maxWindow))
 	}
 	win.m = m.near[:win.w*win.h]
+	if k > 1 && m.lookFine(im, r, b, win) {
+		return win
+	}
+	return m.lookSmall(b, win)
+}
+
+// lookFine fills the window from the frame. It reports false where too much of the blob is not found again, which
+// happens when a thing has the colours of a shadow.
+func (m *Motion) lookFine(im capture.Image, r *reference, b blob, win window) bool {
+	for v := range win.h {
+		labels := m.blobs.labels[(v+win.y0)/win.k*m.w:]
+		r.fineRow(im, win.m[v*win.w:(v+1)*win.w], labels[b.x0:b.x1], win, v+win.y0, b)
+	}
+	open3(win.m, win.w)
+	n := 0
+	for _, v := range win.m {
+		n += int(v)
+	}
+	return float32(n) > refound*float32(b.area*win.k*win.k)
+}
+
+// lookSmall fills the window from the small mask.
+func (m *Motion) lookSmall(b blob, win window) window {
+	k := win.k
 	for v := range win.h {
 		row := win.m[v*win.w : (v+1)*win.w]
 		labels := m.blobs.labels[(v+win.y0)/k*m.w:]
-		if k == 1 {
-			for u := range row {
-				row[u] = is(labels[u+win.x0] == b.label)
-			}
-			continue
+		for u := range row {
+			row[u] = is(labels[(u+win.x0)/k] == b.label)
 		}
-		r.fineRow(im, row, labels[b.x0:b.x1], win, v+win.y0, b)
-	}
-	if k > 1 {
-		open3(win.m, win.w)
 	}
 	return win
 }

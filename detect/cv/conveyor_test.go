@@ -121,8 +121,8 @@ func TestConveyor(t *testing.T) {
 				}
 			})
 			t.Logf("%d views of whole items, %d below IoU %.1f; %d frames with something that is no item", full, missed, c.least, extra)
-			if missed > full/100 || extra > full/100 {
-				t.Errorf("more than 1 %% wrong")
+			if missed > full/100 || extra > full/50 {
+				t.Errorf("more than 1 %% missed, or 2 %% of frames with slivers at the border")
 			}
 		})
 	}
