@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
@@ -23,7 +24,7 @@ type ensemble struct {
 type scratch struct{ p []float32 }
 
 // NewEnsemble averages the probabilities of several classifiers, at least one. Their labels must be the same set, in
-// any order; the answer has the order of the first.
+// any order, each name once, or the same list; the answer has the order of the first.
 func NewEnsemble(members []Classifier) (Classifier, error) {
 	if len(members) == 0 {
 		return nil, errors.New("ensemble: no members")
@@ -45,6 +46,13 @@ func NewEnsemble(members []Classifier) (Classifier, error) {
 
 // match gives for each label of a its index in b.
 func match(a, b []string) ([]int, error) {
+	if slices.Equal(a, b) { // then a label may stand twice, as ImageNet's cranes do
+		order := make([]int, len(a))
+		for i := range order {
+			order[i] = i
+		}
+		return order, nil
+	}
 	index := make(map[string]int, len(b))
 	for i, l := range b {
 		if _, dup := index[l]; dup {

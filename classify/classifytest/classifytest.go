@@ -40,12 +40,10 @@ func names(t *testing.T, c classify.Classifier) {
 	if len(labels) == 0 {
 		t.Fatal("no labels")
 	}
-	had := map[string]bool{}
-	for _, l := range labels {
-		if l == "" || had[l] {
-			t.Errorf("label %q is empty or stands twice", l)
+	for i, l := range labels { // ImageNet has two cranes, so a label may stand twice
+		if l == "" {
+			t.Errorf("label %d is empty", i)
 		}
-		had[l] = true
 	}
 	for id := range strings.SplitSeq(c.Model(), ",") {
 		if !strings.HasPrefix(id, "sha256:") {
