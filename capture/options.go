@@ -25,8 +25,8 @@ type Options struct {
 	FPS    float64 `yaml:"fps"`    // frames per second; 0: what the camera offers
 	FourCC string  `yaml:"fourcc"` // four letters such as MJPG or YUYV; empty: what the camera offers
 
-	Controls Controls    `yaml:"controls"`
-	Belt     BeltOptions `yaml:"belt"`
+	Controls Controls    `yaml:"controls"` // what is locked on a V4L2 camera
+	Belt     BeltOptions `yaml:"belt"`     // what "belt:" draws
 
 	// Pace "live" plays a clip or pictures at their own rate and drops what comes too fast, as a camera would;
 	// "fast" reads as fast as frames are wanted and drops nothing.
@@ -46,10 +46,10 @@ type Options struct {
 // Controls are what a sorting line locks so that colours and sharpness stay as they were in training. Each is empty
 // (leave alone), "auto", or a number in the driver's own unit (v4l2-ctl --list-ctrls shows the ranges).
 type Controls struct {
-	Exposure     string `yaml:"exposure"`
-	Gain         string `yaml:"gain"`
-	WhiteBalance string `yaml:"white_balance"`
-	Focus        string `yaml:"focus"`
+	Exposure     string `yaml:"exposure"`      // shutter time
+	Gain         string `yaml:"gain"`          // amplification of the sensor
+	WhiteBalance string `yaml:"white_balance"` // colour temperature, kelvin as a rule
+	Focus        string `yaml:"focus"`         // distance of the lens
 }
 
 // DefaultOptions is a live source that counts as stalled after 3 s and reconnects between 250 ms and 5 s.

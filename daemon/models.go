@@ -233,3 +233,16 @@ func (m *Models) OpenClassifier(refs []string) (classify.Classifier, func() erro
 	}
 	return c, release, nil
 }
+
+// TryModel opens the bundle that ref names, computes once on zeros, and closes it again. It says what runs it.
+func TryModel(o ModelOptions, ref string) (model.Info, error) {
+	m, err := openModels(o)
+	if err != nil {
+		return model.Info{}, err
+	}
+	_, pool, err := m.Open(ref)
+	if err != nil {
+		return model.Info{}, err
+	}
+	return pool.Info(), m.Close()
+}

@@ -71,7 +71,7 @@ func (o *Options) Validate() error {
 	for _, part := range []struct {
 		key   string
 		check func() error
-	}{{"models", o.Models.Validate}, {"mqtt", o.MQTT.Check}} {
+	}{{"models", o.Models.Validate}, {"mqtt", o.MQTT.Check}, {"web", o.Web.Check}} {
 		if err := part.check(); err != nil {
 			return fmt.Errorf("%s.%w", part.key, err)
 		}

@@ -50,9 +50,9 @@ type Options struct {
 	// Masks are polygons in which nothing counts.
 	Masks [][]Point `yaml:"masks"`
 
-	Tiles  TileOptions   `yaml:"tiles"`
-	Gate   GateOptions   `yaml:"gate"`
-	Motion MotionOptions `yaml:"motion"`
+	Tiles  TileOptions   `yaml:"tiles"`  // small objects in large pictures
+	Gate   GateOptions   `yaml:"gate"`   // the motion test before a network
+	Motion MotionOptions `yaml:"motion"` // the motion detector
 }
 
 // Limit holds bounds for one class. A zero bound does not bind.
@@ -74,7 +74,7 @@ type TileOptions struct {
 
 // GateOptions is the cheap motion test that stands before a network detector.
 type GateOptions struct {
-	On bool `yaml:"on"`
+	On bool `yaml:"on"` // false: the detector looks at every frame
 	// Level is by how many grey levels (1 to 255) a pixel must change to count, after brightness is evened out.
 	Level int `yaml:"level"`
 	// Share of the region's pixels that must count to open the gate, 0 to 1.

@@ -29,8 +29,8 @@ type Options struct {
 	Site   string `yaml:"site"` // where the device stands
 	Node   string `yaml:"node"` // which device it is; empty: the host's name
 
-	User         string `yaml:"user"`
-	Password     string `yaml:"password"`
+	User         string `yaml:"user"`          // the device's name at the broker; empty: none is given
+	Password     string `yaml:"password"`      // that goes with user; password_file is the better place
 	PasswordFile string `yaml:"password_file"` // read before every connection; one line end at its end is cut off
 
 	// CAFile holds the authorities (PEM) that vouch for the broker; empty: those of the system. CertFile and KeyFile are
@@ -54,7 +54,7 @@ type Options struct {
 	// ActMaxAge is how long a live verdict may wait for its connection before it is dropped as late.
 	ActMaxAge time.Duration `yaml:"act_max_age"`
 
-	Embedded Embedded `yaml:"embedded"`
+	Embedded Embedded `yaml:"embedded"` // the broker inside the daemon
 
 	// Handle answers the commands that the package does not know itself. It is called from one goroutine, returns soon
 	// after ctx ends, and answers ErrUnknownVerb for a verb that it does not know either. payload is the command's whole
@@ -64,7 +64,7 @@ type Options struct {
 
 // Embedded is the broker inside the daemon; it runs when Options.Broker is empty.
 type Embedded struct {
-	On bool `yaml:"on"`
+	On bool `yaml:"on"` // false: results go nowhere unless broker is set
 	// Listen is host:port. Another address than this machine's own needs Options.User and a password, which its clients
 	// then give. A port that is taken is stepped around, upwards.
 	Listen string `yaml:"listen"`

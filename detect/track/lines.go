@@ -13,14 +13,14 @@ type Point [2]float64
 // Line is a segment whose crossings are reported. To cross it forward is to go from the left hand to the right hand of
 // one who looks from A to B on the screen.
 type Line struct {
-	Name string `yaml:"name"`
-	A    Point  `yaml:"a"`
-	B    Point  `yaml:"b"`
+	Name string `yaml:"name"` // in reports
+	A    Point  `yaml:"a"`    // one end
+	B    Point  `yaml:"b"`    // the other end
 }
 
 // Zone is an area whose entries and exits are reported.
 type Zone struct {
-	Name    string  `yaml:"name"`
+	Name    string  `yaml:"name"`    // in reports
 	Polygon []Point `yaml:"polygon"` // at least 3 corners, in order; not closed
 }
 

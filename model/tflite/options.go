@@ -37,8 +37,8 @@ type External struct {
 
 // Option is one setting of a plug-in; which there are is the plug-in's affair.
 type Option struct {
-	Key   string `yaml:"key"`
-	Value string `yaml:"value"`
+	Key   string `yaml:"key"`   // its name
+	Value string `yaml:"value"` // its value, as text
 }
 
 // DefaultOptions is one thread, no plug-in, and 10 s for a child process.
