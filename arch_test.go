@@ -21,7 +21,7 @@ import (
 var allowed = map[string][]string{
 	// The bottom: what a frame is, what a model is. They know nothing of each other.
 	"capture":                {},
-	"capture/cv":             {"capture"},
+	"capture/cv":             {"capture", "capture/pictures"}, // pictures: what the drawn belt carries
 	"capture/pictures":       {"capture"},
 	"capture/capturetest":    {"capture", "internal/shared"},
 	"model":                  {},
