@@ -25,9 +25,8 @@ import (
 
 // OpenCV's backend numbers (videoio.hpp, enum VideoCaptureAPIs).
 const (
-	apiV4L2      = 200
-	apiGStreamer = 1800
-	apiFFmpeg    = 1900
+	apiV4L2   = 200
+	apiFFmpeg = 1900
 )
 
 // Buffer is one frame's memory: a Mat that is kept across reads and reconnects.
@@ -93,13 +92,60 @@ func buffer(b capture.Buffer) (*Buffer, error) {
 // errNoFrame says that OpenCV had no frame and no reason: the end of a clip, or a stream that closed or timed out.
 var errNoFrame = errors.New("no frame")
 
-// video is an open cv::VideoCapture. It is used by one goroutine.
-type video struct {
-	cap unsafe.Pointer
-	err *C.char // ERR_LEN bytes of C memory for messages
+// catcher takes frames of one source into buffers and makes them BGR.
+type catcher struct {
 	// raw takes frames that are not BGR, which are then converted; toBGR says that the last one was such.
 	raw   gocv.Mat
 	toBGR bool
+}
+
+// target is the cv::Mat that the next frame is to be read into.
+func (c *catcher) target(b *Buffer) unsafe.Pointer {
+	b.img = capture.Image{} // the Mat may move while it is read into
+	if c.toBGR {
+		return unsafe.Pointer(c.raw.Ptr())
+	}
+	return unsafe.Pointer(b.mat.Ptr())
+}
+
+// finish makes what was read into target b's frame.
+func (c *catcher) finish(b *Buffer) error {
+	kind := b.mat.Type()
+	if c.toBGR {
+		kind = c.raw.Type()
+	}
+	if other := kind != gocv.MatTypeCV8UC3; other != c.toBGR {
+		b.mat, c.raw = c.raw, b.mat
+		c.toBGR = other
+	}
+	if c.toBGR {
+		switch kind {
+		case gocv.MatTypeCV8UC1:
+			gocv.CvtColor(c.raw, &b.mat, gocv.ColorGrayToBGR)
+		case gocv.MatTypeCV8UC4:
+			gocv.CvtColor(c.raw, &b.mat, gocv.ColorBGRAToBGR)
+		default:
+			return fmt.Errorf("frames have OpenCV type %d: want 8 bits with 1, 3 or 4 channels", kind)
+		}
+	}
+	return b.view()
+}
+
+// message is what the shim put into err, or nil; err is empty afterwards.
+func message(err *C.char) error {
+	if *err == 0 {
+		return nil
+	}
+	text := C.GoString(err)
+	*err = 0
+	return errors.New(strings.Join(strings.Fields(text), " "))
+}
+
+// video is an open cv::VideoCapture. It is used by one goroutine.
+type video struct {
+	catcher
+	cap unsafe.Pointer
+	err *C.char // ERR_LEN bytes of C memory for messages
 }
 
 // openVideo opens uri with one backend. params are OpenCV property numbers and values in turn. It returns nil and the
@@ -116,20 +162,10 @@ func openVideo(uri string, api int, params ...int) (*video, error) {
 	v.cap = C.gl_open(cs, C.int(api), &ps[0], C.int(len(params)), v.err)
 	if v.cap == nil {
 		defer C.free(unsafe.Pointer(v.err))
-		return nil, v.message()
+		return nil, message(v.err)
 	}
 	v.raw = gocv.NewMat()
 	return v, nil
-}
-
-// message is what OpenCV threw, or nil.
-func (v *video) message() error {
-	if *v.err == 0 {
-		return nil
-	}
-	text := C.GoString(v.err)
-	*v.err = 0
-	return errors.New("OpenCV: " + strings.Join(strings.Fields(text), " "))
 }
 
 // Get is a property's value, NaN if OpenCV threw.
@@ -142,33 +178,13 @@ func (v *video) Set(prop int, value float64) bool {
 
 // read decodes the next frame into b as BGR, or returns errNoFrame.
 func (v *video) read(b *Buffer) error {
-	target := &b.mat
-	if v.toBGR {
-		target = &v.raw
-	}
-	b.img = capture.Image{} // the Mat may move while it is read into
-	switch C.gl_read(v.cap, unsafe.Pointer(target.Ptr()), v.err) {
+	switch C.gl_read(v.cap, v.target(b), v.err) {
 	case 0:
 		return errNoFrame
 	case -1:
-		return v.message()
+		return message(v.err)
 	}
-	kind := target.Type()
-	if grey := kind != gocv.MatTypeCV8UC3; grey != v.toBGR {
-		b.mat, v.raw = v.raw, b.mat
-		v.toBGR = grey
-	}
-	if v.toBGR {
-		switch kind {
-		case gocv.MatTypeCV8UC1:
-			gocv.CvtColor(v.raw, &b.mat, gocv.ColorGrayToBGR)
-		case gocv.MatTypeCV8UC4:
-			gocv.CvtColor(v.raw, &b.mat, gocv.ColorBGRAToBGR)
-		default:
-			return fmt.Errorf("frames have OpenCV type %d: want 8 bits with 1, 3 or 4 channels", kind)
-		}
-	}
-	return b.view()
+	return v.finish(b)
 }
 
 // close frees the connection. Closing twice is harmless.
@@ -213,8 +229,7 @@ func (d *decoder) decode(data []byte, b *Buffer) error {
 	case 0:
 		return errors.New("damaged picture: OpenCV cannot decode it")
 	case -1:
-		v := video{err: d.err}
-		return v.message()
+		return message(d.err)
 	}
 	return b.view()
 }

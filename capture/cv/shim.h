@@ -1,4 +1,4 @@
-// What gocv lacks of OpenCV's videoio and imgcodecs: opening with parameters (time-outs), the answer of set(), decoding
+// What gocv lacks of OpenCV's videoio and imgcodecs, and GStreamer: opening with parameters (time-outs), the answer of set(), decoding
 // into a Mat that exists, and catching exceptions, which would otherwise end the process.
 #ifndef GLEANER_CAPTURE_CV_SHIM_H
 #define GLEANER_CAPTURE_CV_SHIM_H
@@ -21,6 +21,14 @@ int gl_set(void *cap, int prop, double value);
 void gl_close(void *cap);
 // 1: decoded into mat as 8-bit BGR, 0: not a picture that OpenCV reads, -1: exception.
 int gl_decode(const void *data, size_t len, void *mat, char *err);
+// The name that the pipeline's appsink must have.
+#define GST_SINK "gleaner"
+// A playing GStreamer pipeline, or NULL.
+void *gl_gst_open(const char *pipeline, char *err);
+// 1: a frame was copied into mat as 8 bits with 1, 3 or 4 channels, 0: none within wait_ns, 2: the pipeline ended, -1: it
+// failed.
+int gl_gst_read(void *pipeline, void *mat, unsigned long long wait_ns, char *err);
+void gl_gst_close(void *pipeline);
 // Silences OpenCV's and FFmpeg's own logs but for fatal errors: what fails here is said by us, and once.
 void gl_quiet(void);
 
