@@ -155,13 +155,17 @@ var idRule = regexp.MustCompile(`^[a-z0-9._-]{1,64}-[0-9a-f]{12}$`)
 // List is every installed bundle, by name and then newest first. A bundle whose manifest cannot be read is listed with
 // the reason.
 func (s *Store) List() ([]Installed, error) {
-	entries, err := os.ReadDir(s.dir)
-	if err != nil {
-		return nil, fmt.Errorf("list bundles: %w", err)
-	}
 	st, err := s.state()
 	if err != nil {
 		return nil, err
+	}
+	return s.list(st)
+}
+
+func (s *Store) list(st state) ([]Installed, error) {
+	entries, err := os.ReadDir(s.dir)
+	if err != nil {
+		return nil, fmt.Errorf("list bundles: %w", err)
 	}
 	var out []Installed
 	for _, e := range entries {
@@ -241,17 +245,17 @@ func (s *Store) Use(ref string) (*Bundle, error) {
 		return nil, err
 	}
 	defer unlock()
-	dir, err := s.find(ref)
+	st, err := s.state()
+	if err != nil && (ref == "current" || ref == "previous") {
+		return nil, err
+	} // any other unreadable choice is what Use repairs
+	dir, err := s.find(ref, st)
 	if err != nil {
 		return nil, err
 	}
 	b, err := Open(dir)
 	if err != nil {
 		return nil, err
-	}
-	st, err := s.state()
-	if err != nil {
-		st = state{} // an unreadable choice is what Use repairs
 	}
 	if id := filepath.Base(dir); id != st.Current {
 		st = state{Current: id, Previous: st.Current}
@@ -277,6 +281,10 @@ func (s *Store) chosen(which string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	return s.pick(which, st)
+}
+
+func (s *Store) pick(which string, st state) (string, error) {
 	id := st.Current
 	if which == "previous" {
 		id = st.Previous
@@ -295,7 +303,11 @@ func (s *Store) Resolve(ref string) (string, error) {
 	if strings.ContainsRune(ref, filepath.Separator) || ref == "." || ref == ".." {
 		return ref, nil
 	}
-	dir, err := s.find(ref)
+	st, err := s.state()
+	if err != nil {
+		return "", err
+	}
+	dir, err := s.find(ref, st)
 	if err != nil {
 		if _, e := os.Stat(filepath.Join(ref, ManifestFile)); e == nil && ref != "" {
 			return ref, nil
@@ -305,15 +317,15 @@ func (s *Store) Resolve(ref string) (string, error) {
 }
 
 // find is Resolve for installed bundles alone.
-func (s *Store) find(ref string) (string, error) {
+func (s *Store) find(ref string, st state) (string, error) {
 	if ref == "current" || ref == "previous" {
-		id, err := s.chosen(ref)
+		id, err := s.pick(ref, st)
 		if err != nil {
 			return "", err
 		}
 		ref = id
 	}
-	list, err := s.List()
+	list, err := s.list(st)
 	if err != nil {
 		return "", err
 	}
