@@ -1,10 +1,13 @@
 package cv
 
+import "math"
+
 // basin is a thick part of a blob; edge is the thickest place where two basins meet; group is the basins of one object.
 type (
 	basin struct {
-		blob         // label: the group
-		peak float32 // greatest distance to the outline
+		blob            // label: the group
+		peak float32    // greatest distance to the outline
+		sum  [3]float32 // of its pixels' colours, BGR
 	}
 	edge struct {
 		a, b int32   // basins
@@ -14,14 +17,17 @@ type (
 	group struct {
 		blob
 		peak  float32
+		sum   [3]float32
 		loose bool // too small to be an object
 	}
 )
 
 const (
-	// A blob of a usual size is cut only at a very thin neck; one that is longer than objects usually are, or that was
-	// several objects in the frame before, must be several, and the best neck will do.
+	// A blob of a usual size is cut only at a very thin neck, or at a fair one between things of different colours; one
+	// that is longer than objects usually are, or that was several objects in the frame before, must be several, and
+	// the best neck will do.
 	thinNeck, anyNeck = 0.3, 0.7 // thickness of the neck over that of the thinner side
+	otherColour       = 45       // distance of the mean colours in grey levels
 	// Each side is at least this share of the usual area, and nearly as long as the short ones of the usual objects.
 	fairPart, anyPart = 0.3, 0.1
 	shorter, longer   = 0.8, 1.2 // of the usual lengths, at the following quantiles
@@ -34,11 +40,12 @@ const (
 
 // rule is what a cut of the blob at hand must satisfy, in pixels of the window.
 type rule struct {
-	neck, area, length, long float32
+	neck, area, length float32
 }
 
-// cut finds the objects in a blob, whose window is given: one, or several that touch.
-func (s *splitter) cut(b blob, win window, dst []fine) []fine {
+// cut finds the objects in a blob, whose window is given: one, or several that touch. small is
+// the small picture, w pixels wide.
+func (s *splitter) cut(b blob, win window, small []byte, w int, dst []fine) []fine {
 	k := float32(win.k)
 	whole := fine{float32(b.x0), float32(b.y0), float32(b.x1), float32(b.y1), float32(b.area)}
 	several := s.several(whole)
@@ -52,14 +59,13 @@ func (s *splitter) cut(b blob, win window, dst []fine) []fine {
 		}
 		return append(dst, whole)
 	}
-	r := rule{neck: thinNeck, area: fairPart * s.usual.area * k * k, length: shorter * s.usual.short * k,
-		long: longer * s.usual.long * k}
+	r := rule{neck: thinNeck, area: fairPart * s.usual.area * k * k, length: shorter * s.usual.short * k}
 	if several || long {
 		r.neck, r.area = anyNeck, anyPart*s.usual.area*k*k
 	}
 	s.distances(win)
 	s.fill(win)
-	s.measure(win)
+	s.measure(win, small, w)
 	if len(s.basins) > maxBasins || !s.decide(win, r) {
 		if !atBorder {
 			s.usual.learn(b)
@@ -85,18 +91,21 @@ func (s *splitter) several(b fine) bool {
 	return n > 1
 }
 
-// measure takes the floods' boxes, areas and peaks, and numbers the basins anew, from 0, in basins and edges.
-func (s *splitter) measure(win window) {
+// measure takes the floods' boxes, areas, peaks and colours, and numbers the basins anew, from 0, in basins and edges.
+func (s *splitter) measure(win window, small []byte, w int) {
 	s.basins = s.basins[:0]
 	for f := 1; f < len(s.root); f++ {
 		if s.root[f] == int32(f) {
 			s.link[f] = int32(len(s.basins)) // from here on: where it is measured
-			s.basins = append(s.basins, basin{blob{x0: win.w, y0: win.h}, float32(s.peak[f])})
+			s.basins = append(s.basins, basin{blob: blob{x0: win.w, y0: win.h}, peak: float32(s.peak[f])})
 		}
 	}
 	for _, i := range s.order {
 		p := &s.basins[s.link[find(s.root, s.flood[i])]]
-		p.blob = union(p.blob, blob{0, int(i) % win.w, int(i) / win.w, int(i)%win.w + 1, int(i)/win.w + 1, 1})
+		x, y := int(i)%win.w, int(i)/win.w
+		p.blob = union(p.blob, blob{0, x, y, x + 1, y + 1, 1})
+		c := 3 * ((y+win.y0)/win.k*w + (x+win.x0)/win.k)
+		p.sum = plus(p.sum, [3]float32{float32(small[c]), float32(small[c+1]), float32(small[c+2])})
 	}
 	for i := range s.edges {
 		e := &s.edges[i]
@@ -151,7 +160,7 @@ func (s *splitter) regroup() {
 // reach measures what hangs together with basin i without the edge `without`, and labels it n where n is not negative.
 func (s *splitter) reach(i, n int32, without int) group {
 	from := s.basins[i]
-	g := group{blob: from.blob, peak: from.peak}
+	g := group{blob: from.blob, peak: from.peak, sum: from.sum}
 	g.label = 0
 	seen := uint64(1) << (i & 63)
 	s.stack = append(s.stack[:0], i)
@@ -171,7 +180,8 @@ func (s *splitter) reach(i, n int32, without int) group {
 			}
 			seen |= 1 << (to & 63)
 			s.stack = append(s.stack, to)
-			g.blob, g.peak = union(g.blob, s.basins[to].blob), max(g.peak, s.basins[to].peak)
+			o := &s.basins[to]
+			g.blob, g.peak, g.sum = union(g.blob, o.blob), max(g.peak, o.peak), plus(g.sum, o.sum)
 		}
 	}
 	return g
@@ -180,18 +190,31 @@ func (s *splitter) reach(i, n int32, without int) group {
 // bestCut is the edge of group n at which to cut, or -1: the thinnest neck, measured by the thinner side, that leaves
 // an object on both sides.
 func (s *splitter) bestCut(n int32, win window, r rule) int {
-	best, at := r.neck, -1
+	best, at := float32(anyNeck), -1
 	for k, e := range s.edges {
 		if e.cut || s.basins[e.a].label != n {
 			continue
 		}
 		a, b := s.reach(e.a, -1, k), s.reach(e.b, -1, k)
-		if neck := e.d / min(a.peak, b.peak); neck < best && r.object(a, win) && r.object(b, win) {
+		neck := e.d / min(a.peak, b.peak)
+		if neck < best && (neck < r.neck || apart(a, b) > otherColour) && r.object(a, win) && r.object(b, win) {
 			best, at = neck, k
 		}
 	}
 	return at
 }
+
+// apart is how far the mean colours of two pieces are from each other, in grey levels.
+func apart(a, b group) float32 {
+	var d float32
+	for c := range 3 {
+		v := a.sum[c]/float32(a.area) - b.sum[c]/float32(b.area)
+		d += v * v
+	}
+	return float32(math.Sqrt(float64(d)))
+}
+
+func plus(a, b [3]float32) [3]float32 { return [3]float32{a[0] + b[0], a[1] + b[1], a[2] + b[2]} }
 
 // object reports whether a piece is large enough for an object. What the frame's border cuts may be shorter.
 func (r rule) object(g group, win window) bool {

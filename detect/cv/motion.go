@@ -121,7 +121,7 @@ func (m *Motion) objects(im capture.Image, small []byte, dst []detect.Detection)
 	m.found = m.found[:0]
 	for _, b := range blobs {
 		if m.o.Motion.Split {
-			m.found = m.split.cut(b, m.look(im, b), m.found)
+			m.found = m.split.cut(b, m.look(im, b), small, m.w, m.found)
 		} else {
 			m.found = append(m.found, fine{float32(b.x0), float32(b.y0), float32(b.x1), float32(b.y1), float32(b.area)})
 		}
