@@ -253,3 +253,36 @@ func TestFind(t *testing.T) {
 		t.Errorf("%d found", len(found))
 	}
 }
+
+// TestWithoutProbeChild is a program whose main forgot ProbeChild: it must not become its own second daemon.
+func TestWithoutProbeChild(t *testing.T) {
+	probeable.Store(false)
+	defer probeable.Store(true)
+	o := DefaultOptions()
+	o.Delegates = []External{{Library: plug(t, "-DCRASH_AT_LOAD")}}
+	r := mustOpen(t, network(t, "face_detection_short_range"), o)
+	const want = "cannot be tried safely: this program does not call tflite.ProbeChild"
+	if g := r.Info().Ladder; g[0].Reason != want || !g[1].Used {
+		t.Errorf("ladder %s", ladder(r.Info()))
+	}
+	if d := Find(o)[0]; d.Ready || d.Reason != want {
+		t.Errorf("found %+v", d)
+	}
+}
+
+// FuzzListen reads what a child writes, or what a plug-in in it writes over that.
+func FuzzListen(f *testing.F) {
+	f.Add("loading\nmaking a delegate\n{\"reason\":\"no device\"}\n")
+	f.Add("loading\n{\"xnnpack\":true,\"flags\":3}")
+	f.Add("{")
+	f.Add("\n\n\x00")
+	f.Fuzz(func(t *testing.T, said string) {
+		a, stage, answered := listen(strings.NewReader(said))
+		if strings.Contains(stage, "\n") {
+			t.Errorf("a stage of two lines: %q", stage)
+		}
+		if answered != (a != answer{}) && !strings.Contains(said, "{") {
+			t.Errorf("an answer came from nowhere: %+v", a)
+		}
+	})
+}
