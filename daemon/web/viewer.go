@@ -85,20 +85,20 @@ func (v *Viewer) Show(im capture.Image, boxes []Box) {
 	v.shown.Store(time.Now().UnixNano())
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	scale := reduce(v.pending, im)
+	sx, sy := reduce(v.pending, im)
 	v.boxes = append(v.boxes[:0], boxes[:min(len(boxes), maxBoxes)]...)
 	for i := range v.boxes {
 		b := &v.boxes[i]
-		b.X0, b.Y0, b.X1, b.Y1 = b.X0*scale, b.Y0*scale, b.X1*scale, b.Y1*scale
+		b.X0, b.Y0, b.X1, b.Y1 = b.X0*sx, b.Y0*sy, b.X1*sx, b.Y1*sy
 	}
 	v.id++
 	close(v.fresh)
 	v.fresh = make(chan struct{})
 }
 
-// reduce writes im into dst, at most maxWidth wide, each pixel the mean of four, and returns the scale. dst keeps its
-// memory while the size stays.
-func reduce(dst *image.RGBA, im capture.Image) float32 {
+// reduce writes im into dst, at most maxWidth wide, each pixel the mean of four, and returns how much smaller it is
+// in x and in y. dst keeps its memory while the size stays.
+func reduce(dst *image.RGBA, im capture.Image) (sx, sy float32) {
 	w := min(im.W, maxWidth)
 	h := max(im.H*w/im.W, 1)
 	if dst.Rect.Dx() != w || dst.Rect.Dy() != h {
@@ -119,7 +119,7 @@ func reduce(dst *image.RGBA, im capture.Image) float32 {
 			out[4*x+3] = 255
 		}
 	}
-	return float32(w) / float32(im.W)
+	return float32(w) / float32(im.W), float32(h) / float32(im.H)
 }
 
 // ask notes that somebody looks.

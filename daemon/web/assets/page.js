@@ -54,7 +54,7 @@ function tiles(s) {
   const out = [tile(whole(objects), "objects seen")];
   if (s.truth) {
     out.push(tile(percent(s.truth.right, s.truth.counted), "right, against the truth", "good"));
-    out.push(tile(whole(s.truth.counted) + " / " + whole(s.truth.objects), "counted / came by"));
+    out.push(tile(whole(s.truth.counted), "counted of " + whole(s.truth.objects)));
   }
   out.push(tile(speed === null ? "–" : speed.toFixed(1), "frames per second"));
   const ages = s.verdicts.map((v) => v.age_ms).filter((a) => a > 0).sort((a, b) => a - b);
@@ -144,11 +144,12 @@ function labels(c, boxes) {
 
 function verdicts(s) {
   $("none").hidden = s.verdicts.length > 0;
+  $("list").className = s.cameras.length > 1 ? "" : "one";
   $("verdicts").replaceChildren(...s.verdicts.map((v) => {
-    const what = el("td", "", el("b", kind(v.verdict), v.class && v.verdict !== "unsure" ? v.class : v.verdict));
+    const what = el("td", "what", el("b", kind(v.verdict), v.class && v.verdict !== "unsure" ? v.class : v.verdict));
     if (v.reason) what.append(el("small", "quiet", " " + v.reason));
-    return el("tr", "", el("td", "time", new Date(v.at / 1000).toLocaleTimeString("en-GB")), el("td", "", v.cam), what,
-      el("td", "n", v.p.toFixed(2)), el("td", "n", v.votes[0] + "/" + v.votes[1]), el("td", "n", v.age_ms ? Math.round(v.age_ms) + " ms" : "–"));
+    return el("tr", "", el("td", "time", new Date(v.at / 1000).toLocaleTimeString("en-GB")), el("td", "cam", v.cam), what,
+      el("td", "n", v.p.toFixed(2)), el("td", "n votes", v.votes[0] + "/" + v.votes[1]), el("td", "n", v.age_ms ? Math.round(v.age_ms) + " ms" : "–"));
   }));
 }
 
