@@ -19,7 +19,6 @@ import (
 	"gleaner/capture/cv"
 	"gleaner/capture/pictures"
 	"gleaner/classify"
-	"gleaner/config"
 	"gleaner/daemon"
 	"gleaner/daemon/event"
 	"gleaner/detect"
@@ -64,18 +63,14 @@ func (l *ledger) Publish(e event.Event) {
 }
 
 func run(ctx context.Context, count int, models string) error {
-	cfg, err := config.Load(config.Origin{})
-	if err != nil {
-		return err
-	}
-	spec := daemon.DefaultCamera()
+	spec, store := daemon.DefaultCamera(), daemon.DefaultModelOptions()
 	spec.Name, spec.Source, spec.Detect.Kind = "belt", "belt:", detect.KindMotion
 	spec.Belt.Count = count
 	if models != "" {
 		spec.Classify.Models = []string{models}
 	}
 	l := &ledger{}
-	res, err := daemon.Replay(ctx, spec, cfg.Models, daemon.ReplayOptions{Sink: l,
+	res, err := daemon.Replay(ctx, spec, store, daemon.ReplayOptions{Sink: l,
 		Device: func(o capture.Options) (capture.Device, error) {
 			dev, err := cv.NewDevice(o)
 			if b, ok := dev.(*capture.Belt); ok {
@@ -99,7 +94,7 @@ func run(ctx context.Context, count int, models string) error {
 	fmt.Printf("%d frames in %.0f s; %d objects tracked, %d verdicts\n", res.Pipeline.Frames, res.Wall.Seconds(),
 		res.Pipeline.Objects, res.Pipeline.Verdicts)
 	fmt.Printf("%d of %d touch a neighbour, %d of them missed\n", r.Touching, r.Objects, r.TouchingMissed)
-	still, err := onStills(ctx, spec, cfg.Models, truth)
+	still, err := onStills(ctx, spec, store, truth)
 	if err != nil {
 		return err
 	}
