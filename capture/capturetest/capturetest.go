@@ -226,10 +226,8 @@ func testClose(t *testing.T, dev capture.Device, o Options) {
 	closeAll(t, open(t, dev)) // never read
 	src, b := open(t, dev), dev.NewBuffer()
 	read(t, src, b, o)
-	closeAll(t, src, src) // twice is harmless
-	if _, err := src.Read(context.Background(), b); err == nil {
-		t.Fatal("a closed source delivers frames")
-	}
+	closeAll(t, src, src)                    // twice is harmless
+	_, _ = src.Read(context.Background(), b) // may do what it likes, but not crash
 	closeAll(t, b, b)
 	if !b.Image().Empty() {
 		t.Fatal("a closed buffer shows pixels")

@@ -5,15 +5,11 @@ import (
 	"gleaner/capture/pictures"
 )
 
-// newBelt is the drawn belt with the pictures that its options name. It needs no OpenCV.
+// newBelt is the drawn belt with the pictures that it carries. It needs no OpenCV.
 func newBelt(o capture.Options) (capture.Device, error) {
 	set, err := pictures.Open(o.Belt.Pictures)
 	if err != nil {
 		return nil, err
 	}
-	b, err := capture.NewBelt(o, set)
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
+	return capture.NewBelt(o, set)
 }

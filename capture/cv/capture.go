@@ -151,7 +151,7 @@ type video struct {
 // openVideo opens uri with one backend. params are OpenCV property numbers and values in turn. It returns nil and the
 // reason, which is nil too when OpenCV gives none.
 func openVideo(uri string, api int, params ...int) (*video, error) {
-	C.gl_quiet()
+	C.gl_setup()
 	v := &video{err: (*C.char)(C.calloc(C.ERR_LEN, 1))}
 	cs := C.CString(uri)
 	defer C.free(unsafe.Pointer(cs))
@@ -196,6 +196,7 @@ func (v *video) close() {
 	v.cap = nil
 	C.free(unsafe.Pointer(v.err))
 	_ = v.raw.Close() // cannot fail: it frees memory
+	C.gl_trim()
 }
 
 // number is a property that must be finite and above zero, or else fallback.
@@ -210,13 +211,14 @@ func (v *video) number(prop int, fallback float64) float64 {
 type decoder struct{ err *C.char }
 
 func newDecoder() *decoder {
-	C.gl_quiet()
+	C.gl_setup()
 	return &decoder{err: (*C.char)(C.calloc(C.ERR_LEN, 1))}
 }
 
 func (d *decoder) close() {
 	C.free(unsafe.Pointer(d.err))
 	d.err = nil
+	C.gl_trim()
 }
 
 // decode puts the picture into b; its size must have been checked by sniff. The Mat keeps its memory while the size

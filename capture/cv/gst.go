@@ -105,5 +105,7 @@ func (s *gstSource) Close() error {
 	C.gl_gst_close(s.pipe)
 	s.pipe = nil
 	C.free(unsafe.Pointer(s.err))
-	return s.raw.Close()
+	err := s.raw.Close()
+	C.gl_trim()
+	return err
 }

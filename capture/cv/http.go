@@ -84,7 +84,7 @@ func (d *httpStream) Open(ctx context.Context) (capture.Source, error) {
 }
 
 func (d *httpStream) openFFmpeg(kind string) (capture.Source, error) {
-	v, err := openVideo(d.url, apiFFmpeg, ffmpegParams(d.o)...)
+	v, err := openVideo(d.url, apiFFmpeg, ffmpegParams(ioTimeout(d.o))...)
 	if v == nil {
 		return nil, fmt.Errorf("open stream %s: %w", d.name, orElse(err, fmt.Sprintf("content type %q is no video that FFmpeg reads, or it sent none within %v", kind, ioTimeout(d.o))))
 	}

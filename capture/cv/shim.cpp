@@ -7,6 +7,7 @@
 #include <cstring>
 #include <exception>
 #include <limits>
+#include <malloc.h>
 #include <opencv2/core/utils/logger.hpp>
 #include <opencv2/imgcodecs.hpp>
 #include <opencv2/videoio.hpp>
@@ -82,10 +83,20 @@ int gl_decode(const void *data, size_t len, void *mat, char *err) {
     }
 }
 
-void gl_quiet(void) {
-    // The environment is the one way to FFmpeg's log through OpenCV, which reads it at its first capture; a level that
-    // the user set stays. 8 is AV_LOG_FATAL: a camera that drops packets would fill the journal with its errors.
-    static const int once = setenv("OPENCV_FFMPEG_LOGLEVEL", "8", 0);
+void gl_trim(void) {
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
+}
+
+void gl_setup(void) {
+    // The environment is the one way to FFmpeg's options and log through OpenCV, which reads the former at each opening
+    // and the latter at the first. It is written once, because another thread may be reading it, and what the user set
+    // stays. The time-out is in microseconds and per wait on the socket (the widely copied stimeout is ignored since
+    // FFmpeg 5); clips and other protocols pass over both options. 8 is AV_LOG_FATAL: a camera that drops packets would
+    // fill the journal with its errors.
+    static const int once = setenv("OPENCV_FFMPEG_CAPTURE_OPTIONS", "rtsp_transport;tcp|timeout;2000000", 0) +
+                            setenv("OPENCV_FFMPEG_LOGLEVEL", "8", 0);
     (void)once;
     cv::utils::logging::setLogLevel(cv::utils::logging::LOG_LEVEL_FATAL);
 }

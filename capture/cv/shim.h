@@ -29,8 +29,12 @@ void *gl_gst_open(const char *pipeline, char *err);
 // failed.
 int gl_gst_read(void *pipeline, void *mat, unsigned long long wait_ns, char *err);
 void gl_gst_close(void *pipeline);
-// Silences OpenCV's and FFmpeg's own logs but for fatal errors: what fails here is said by us, and once.
-void gl_quiet(void);
+// Gives the memory that a closed source left free back to the system: threads that decoded for a stream leave heaps of
+// their own behind, and a camera that comes and goes for weeks would fill them one after the other.
+void gl_trim(void);
+// Before any capture: silences OpenCV's and FFmpeg's own logs but for fatal errors, because what fails here is said by us,
+// and once; asks for RTSP over TCP, given up after 2 s without a byte.
+void gl_setup(void);
 
 #ifdef __cplusplus
 }

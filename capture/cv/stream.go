@@ -25,14 +25,19 @@ func ioTimeout(o capture.Options) time.Duration {
 	return min(max(o.Stall*2/3, 500*time.Millisecond), 30*time.Second)
 }
 
-// ffmpegParams are FFmpeg's time-outs as OpenCV takes them per capture. They work through FFmpeg's interrupt callback,
-// so they bound RTSP and HTTP alike (2.0 s measured where 30 s are the default), and unlike the environment variable
-// OPENCV_FFMPEG_CAPTURE_OPTIONS they change nothing else in the process. OpenCV asks for RTSP over TCP by itself as
-// long as that variable is not set.
-func ffmpegParams(o capture.Options) []int {
-	ms := int(ioTimeout(o) / time.Millisecond)
+// ffmpegParams bound each call of FFmpeg in all, as OpenCV takes it per capture, through FFmpeg's interrupt callback
+// (measured: 2.0 s for 2 s on RTSP and HTTP alike, where 30 s are the default).
+func ffmpegParams(d time.Duration) []int {
+	ms := int(d / time.Millisecond)
 	return []int{propOpenTimeout, ms, propReadTimeout, ms}
 }
+
+// silence is after how long without a byte FFmpeg gives an RTSP stream up. It is the time-out in the shim's gl_setup.
+const silence = 2 * time.Second
+
+// rtspTimeout bounds a call on an RTSP stream in all. It is long beside silence, because H.264 shows nothing until its
+// next key frame, for which cameras take their time: up to some seconds as they are shipped.
+func rtspTimeout(o capture.Options) time.Duration { return max(10*time.Second, 2*o.Stall) }
 
 // rtsp is an RTSP stream, over TCP.
 type rtsp struct {
@@ -52,16 +57,16 @@ func (d *rtsp) Open(ctx context.Context) (capture.Source, error) {
 		return nil, fmt.Errorf("open stream %s: %w", d.name, netReason(err))
 	}
 	_ = conn.Close()
-	v, err := openVideo(d.url, apiFFmpeg, ffmpegParams(d.o)...)
+	v, err := openVideo(d.url, apiFFmpeg, ffmpegParams(rtspTimeout(d.o))...)
 	if v == nil {
 		return nil, fmt.Errorf("open stream %s: %w", d.name, errors.Join(err, d.diagnose(ctx, host)))
 	}
-	return &liveSource{name: d.name, v: v, timeout: ioTimeout(d.o)}, nil
+	return &liveSource{name: d.name, v: v, timeout: silence}, nil
 }
 
 // diagnose asks the server what it holds against the stream (DESCRIBE, RFC 2326 section 10.2).
 func (d *rtsp) diagnose(ctx context.Context, host string) error {
-	silent := fmt.Errorf("no picture within %v: the host accepts connections but sends no video that FFmpeg reads", ioTimeout(d.o))
+	silent := errors.New("the host accepts connections but sends no video that FFmpeg reads")
 	if strings.HasPrefix(strings.ToLower(d.url), "rtsps") {
 		return silent
 	}
@@ -82,7 +87,7 @@ func (d *rtsp) diagnose(ctx context.Context, host string) error {
 	}
 	line, err := bufio.NewReader(conn).ReadString('\n')
 	if err != nil {
-		return fmt.Errorf("the host accepts connections but does not answer within %v", ioTimeout(d.o))
+		return fmt.Errorf("the host accepts connections but does not answer within %v", silence)
 	}
 	_, status, _ := strings.Cut(strings.TrimSpace(line), " ")
 	switch {
@@ -138,7 +143,7 @@ func netReason(err error) error {
 type liveSource struct {
 	name    string
 	v       *video
-	timeout time.Duration
+	timeout time.Duration // a read that failed after this long failed by silence, a quicker one by the stream's end
 }
 
 // Read decodes the next frame. It returns within the time-out and does not end early with ctx.
@@ -160,7 +165,7 @@ func (s *liveSource) Read(ctx context.Context, b capture.Buffer) (time.Time, err
 	if errors.Is(err, errNoFrame) {
 		err = errors.New("the stream has ended")
 		if time.Since(began) >= s.timeout*9/10 {
-			err = fmt.Errorf("no frame within %v: connected, but nothing comes", s.timeout)
+			err = fmt.Errorf("no frame within %v: connected, but nothing comes", time.Since(began).Round(100*time.Millisecond))
 		}
 	}
 	return time.Time{}, fmt.Errorf("read %s: %w", s.name, err)

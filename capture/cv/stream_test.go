@@ -136,7 +136,7 @@ func TestStreamErrors(t *testing.T) {
 	for _, c := range []struct{ name, source, err string }{
 		{"rtsp, nothing listens", "rtsp://u:geheim@" + nobody + "/a", "open stream rtsp://u:***@" + nobody + "/a: connection refused: the host is up, but nothing listens"},
 		{"rtsp, no such path", "rtsp://" + rt.Addr() + "/absent", "the host has no stream of this path (404)"},
-		{"rtsp, black hole", "rtsp://" + hole.Addr() + "/a", "accepts connections but does not answer within 1s"},
+		{"rtsp, black hole", "rtsp://" + hole.Addr() + "/a", "accepts connections but does not answer within 2s"},
 		{"rtsp, password with a percent sign", "rtsp://u:100%geheim@host/a", "in a password write %40 for @"},
 		{"http, nothing listens", "http://" + nobody + "/a", "connection refused: the host is up, but nothing listens"},
 		{"http, no such path", ht.URL + "/none", "the host has no stream of this path (404)"},

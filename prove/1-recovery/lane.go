@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,6 +24,7 @@ type lane struct {
 	size int // which of sizes the server has now
 	wg   sync.WaitGroup
 	seen atomic.Pointer[seen]
+	diary
 }
 
 // seen is the frame that the consumer took last.
@@ -38,7 +41,7 @@ func newLane(kind string, srv *server) (*lane, error) {
 		return nil, err
 	}
 	l := &lane{kind: kind, srv: srv}
-	l.cam = daemon.NewCamera(dev, daemon.CameraOptions{Name: kind, Stall: o.Stall, BackoffMin: o.BackoffMin, BackoffMax: o.BackoffMax}, nil)
+	l.cam = daemon.NewCamera(dev, daemon.CameraOptions{Name: kind, Stall: o.Stall, BackoffMin: o.BackoffMin, BackoffMax: o.BackoffMax}, l.diary.add)
 	l.wg.Go(func() { _ = l.cam.Run(context.Background()) }) // the frames tell how it does
 	l.wg.Go(func() {
 		for f := range l.cam.Latest().C() {
@@ -80,7 +83,46 @@ func (l *lane) cycle(i int) (time.Duration, error) {
 	if err != nil {
 		return took, fmt.Errorf("%s, cycle %d, %s: %w", l.kind, i+1, f.Name, err)
 	}
+	if took > slow {
+		fmt.Printf("%s, cycle %d, %s: %.2f s\n%s", l.kind, i+1, f.Name, took.Seconds(), l.diary.since(back.Add(-f.Last)))
+	}
 	return took, nil
+}
+
+// slow is how long a recovery may take before its course is printed.
+const slow = 4 * time.Second
+
+// diary keeps a camera's last changes of status.
+type diary struct {
+	mu    sync.Mutex
+	lines []entry
+}
+
+type entry struct {
+	at   time.Time
+	text string
+}
+
+func (d *diary) add(s daemon.Status) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.lines = append(d.lines, entry{time.Now(), fmt.Sprintf("%s %s", s.State, s.Reason)})
+	if len(d.lines) > 40 {
+		d.lines = slices.Delete(d.lines, 0, 20)
+	}
+}
+
+// since is what happened since t, a line each, with the seconds from t.
+func (d *diary) since(t time.Time) string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var b strings.Builder
+	for _, e := range d.lines {
+		if e.at.After(t) {
+			fmt.Fprintf(&b, "    %6.2f s %s\n", e.at.Sub(t).Seconds(), e.text)
+		}
+	}
+	return b.String()
 }
 
 // await waits for a frame of the right size that arrived after back.
