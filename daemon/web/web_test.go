@@ -295,9 +295,6 @@ func TestPicture(t *testing.T) {
 			if err != nil || string(b) != want {
 				t.Errorf("boxes %s, %v", b, err)
 			}
-			if v.Wanted() {
-				t.Error("the next one is wanted at once")
-			}
 		})
 	}
 }
