@@ -169,13 +169,16 @@ func (t *Tracker) advance(now time.Time) {
 	}
 }
 
+// mostArea is what no frame has, in square pixels; infinite boxes are beyond it.
+const mostArea = 1e12
+
 // sort takes the usable detections in an order of their own, so that the caller's order means nothing: high scores
 // first, then by place.
 func (t *Tracker) sort(dets []detect.Detection) {
 	t.before = append(t.before[:0], t.dets[:t.high]...)
 	t.dets = t.dets[:0]
 	for _, d := range dets {
-		if float64(d.Score) >= t.o.LowScore && d.Box.Area() > 0 {
+		if a := d.Box.Area(); float64(d.Score) >= t.o.LowScore && a > 0 && a < mostArea { // NaN is neither
 			t.dets = append(t.dets, d)
 		}
 	}

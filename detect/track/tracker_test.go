@@ -294,6 +294,16 @@ func TestMerged(t *testing.T) {
 	}
 }
 
+func TestUnusableBoxes(t *testing.T) {
+	tr := New(DefaultOptions())
+	nan, inf := float32(math.NaN()), float32(math.Inf(1))
+	tracks, _ := tr.Update(epoch, []detect.Detection{seen(detect.Box{X0: nan, X1: 5, Y1: 5}, 1), seen(detect.Box{X1: inf, Y1: 5}, 1),
+		seen(detect.Box{X0: 9, X1: 5, Y1: 5}, 1), seen(detect.Box{X0: -inf, X1: inf, Y1: 5}, 1), seen(box(1, 1, 9, 9), nan), seen(box(1, 1, 9, 9), 1)})
+	if len(tracks) != 1 || tracks[0].Box != box(1, 1, 9, 9) {
+		t.Errorf("%+v", tracks)
+	}
+}
+
 func TestClassVote(t *testing.T) {
 	tr := New(DefaultOptions())
 	var last Track
