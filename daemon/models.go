@@ -72,8 +72,8 @@ func (o ModelOptions) Validate() error {
 	switch {
 	case o.Workers < 0 || o.Workers > 256:
 		return fmt.Errorf("workers: %d is not between 0 and 256", o.Workers)
-	case o.Threads < 1 || o.Threads > 256:
-		return fmt.Errorf("threads: %d is not between 1 and 256", o.Threads)
+	case o.Threads < 1 || o.Threads > 64:
+		return fmt.Errorf("threads: %d is not between 1 and 64", o.Threads)
 	}
 	for i, d := range o.Delegates {
 		if d.Library == "" {

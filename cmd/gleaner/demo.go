@@ -16,6 +16,7 @@ import (
 	"gleaner/daemon"
 	"gleaner/daemon/event"
 	"gleaner/daemon/web"
+	"gleaner/model/bundle"
 )
 
 // demoSets is the demo's configuration: the drawn belt before the motion detector and the garment classifier.
@@ -36,6 +37,9 @@ func runDemo(ctx context.Context, cfg *config.Config, out, stderr io.Writer) err
 	if cfg.Log.Level == "info" {
 		cfg.Log.Level = "warn" // the demo's own lines say what info would
 	}
+	if err := ensureModels(ctx, cfg, stderr); err != nil {
+		return err
+	}
 	d := &demo{}
 	ready := make(chan daemon.Addresses, 1)
 	var wg sync.WaitGroup
@@ -46,6 +50,30 @@ func runDemo(ctx context.Context, cfg *config.Config, out, stderr io.Writer) err
 	return daemon.Run(ctx, cfg.Options, daemon.RunOptions{Log: newLog(stderr, cfg.Log), Version: version,
 		Device: d.open, Truth: d.truth, OnVerdict: d.verdict,
 		OnReady: func(a daemon.Addresses) { ready <- a }})
+}
+
+// ensureModels puts the models that the demo's cameras name and the store lacks into the store, out of what setup or
+// make install left on this machine.
+func ensureModels(ctx context.Context, cfg *config.Config, stderr io.Writer) error {
+	dir, err := cfg.Models.StoreDir()
+	if err != nil {
+		return err
+	}
+	s, err := bundle.OpenStore(dir)
+	if err != nil {
+		return err
+	}
+	for _, cam := range cfg.Cameras {
+		for _, ref := range append([]string{cam.Detect.Model}, cam.Classify.Models...) {
+			if _, err := s.Resolve(ref); ref == "" || err == nil {
+				continue
+			}
+			if _, err := pull(ctx, s, ref, "", stderr); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // open makes the camera's device and keeps hold of the belt, which knows the truth.
