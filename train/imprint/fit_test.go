@@ -1,0 +1,119 @@
+package imprint
+
+import (
+	"math"
+	"math/rand/v2"
+	"strings"
+	"testing"
+)
+
+// clouds draws n points of each of k classes around random centres, stretched along one direction that all classes
+// share, so that the plain nearest mean goes wrong.
+func clouds(k, n, d int, seed uint64) (f [][]float32, l []int) {
+	rng := rand.New(rand.NewPCG(7, 7)) // the centres are the same for every seed
+	centres := make([][]float64, k)
+	for c := range centres {
+		for range d {
+			centres[c] = append(centres[c], rng.NormFloat64())
+		}
+	}
+	rng = rand.New(rand.NewPCG(seed, 8))
+	for c := range k {
+		for range n {
+			x, along := make([]float32, d), rng.NormFloat64()*8
+			for i := range x {
+				x[i] = float32(centres[c][i] + rng.NormFloat64()*0.5 + along)
+			}
+			f, l = append(f, x), append(l, c)
+		}
+	}
+	return f, l
+}
+
+func TestFitBeatsNearestMean(t *testing.T) {
+	f, l := clouds(5, 200, 12, 1)
+	tf, tl := clouds(5, 200, 12, 2)
+	w, b, err := Fit(f, l, 5, DefaultOptions())
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain, pb, err := Fit(f, l, 5, Options{Shrink: 1, Uniform: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, mean := Score(tf, tl, w, b), Score(tf, tl, plain, pb)
+	t.Logf("discriminant %.3f, nearest mean %.3f", got, mean)
+	if got < 0.97 || got < mean+0.1 {
+		t.Errorf("discriminant %.3f, nearest mean %.3f", got, mean)
+	}
+}
+
+// TestFitOfTwoIsKnown compares with the closed form: two classes at -1 and 1 with variance v give a log-odds of 2x/v.
+func TestFitOfTwoIsKnown(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 1))
+	var f [][]float32
+	var l []int
+	const v = 0.5
+	for i := range 40000 {
+		c := i % 2
+		f, l = append(f, []float32{float32(float64(2*c-1) + rng.NormFloat64()*math.Sqrt(v))}), append(l, c)
+	}
+	for _, o := range []Options{{Shrink: 1e-9}, {HeldOut: 0.2, Seed: 3}} {
+		w, b, err := Fit(f, l, 2, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if slope, at := w[1][0]-w[0][0], b[1]-b[0]; math.Abs(float64(slope)-2/v) > 0.15 || math.Abs(float64(at)) > 0.1 {
+			t.Errorf("%+v: log-odds %.3f·x %+.3f, want %.1f·x", o, slope, at, 2/v)
+		}
+	}
+}
+
+func TestFitRepeats(t *testing.T) {
+	f, l := clouds(3, 60, 6, 1)
+	w1, b1, err := Fit(f, l, 3, DefaultOptions())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w2, b2, _ := Fit(f, l, 3, DefaultOptions())
+	for c := range w1 {
+		for k := range w1[c] {
+			if w1[c][k] != w2[c][k] || b1[c] != b2[c] {
+				t.Fatal("the same pictures give two heads")
+			}
+		}
+	}
+}
+
+func TestFitRefuses(t *testing.T) {
+	f, l := clouds(3, 20, 4, 1)
+	nan := [][]float32{{float32(math.NaN())}, {1}, {2}, {3}}
+	for _, c := range []struct {
+		name string
+		f    [][]float32
+		l    []int
+		n    int
+		o    Options
+		want string
+	}{
+		{"nothing", nil, nil, 2, DefaultOptions(), "0 feature vectors"},
+		{"fewer labels", f, l[:5], 3, DefaultOptions(), "60 feature vectors and 5 labels"},
+		{"one class", f, l, 1, DefaultOptions(), "at least two"},
+		{"label out of range", f, l, 2, DefaultOptions(), "label 2"},
+		{"class without pictures", f, l, 4, DefaultOptions(), "class 3 has no picture"},
+		{"ragged", append([][]float32{{1}}, f[1:]...), l, 3, DefaultOptions(), "vector 1 has 4 numbers, the first has 1"},
+		{"no choice", f, l, 3, Options{}, "shrink must be given"},
+		{"held out", f, l, 3, Options{HeldOut: 0.9}, "held_out"},
+		{"not a number", nan, []int{0, 1, 0, 1}, 2, Options{Shrink: 0.1}, "imprint"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if _, _, err := Fit(c.f, c.l, c.n, c.o); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("error is %v, want it to contain %q", err, c.want)
+			}
+		})
+	}
+	same := [][]float32{{1, 2}, {1, 2}, {3, 4}, {3, 4}}
+	if w, b, err := Fit(same, []int{0, 0, 1, 1}, 2, Options{Shrink: 0.5}); err != nil || Score(same, []int{0, 0, 1, 1}, w, b) != 1 {
+		t.Errorf("classes without any spread: %v", err)
+	}
+}
