@@ -8,6 +8,10 @@ import (
 	"time"
 )
 
+// steady is how long a connection must last for the next wait to be the shortest again: a broker that throws its clients
+// out at once is asked ever more rarely.
+const steady = time.Second
+
 // lane keeps one connection up and works on it. One goroutine runs it; wake, the stats and closing come from others.
 type lane struct {
 	name    string
@@ -53,7 +57,7 @@ func (l *lane) run(w worker) {
 			if ended {
 				return
 			}
-			if time.Since(began) > l.d.o.BackoffMax {
+			if time.Since(began) > steady {
 				attempt = 0
 			}
 		} else {

@@ -1,6 +1,9 @@
 // Package mqtt carries events to a broker and brings commands back: topics and their escaping, the publisher with its
 // bounded queues, and the embedded broker that lets a device work alone. It is the only importer of paho and mochi. What
 // the messages say is in daemon/event; what a command does is the daemon's business.
+//
+// It is a third longer than a package should be, because publisher and broker together keep paho and mochi from everybody
+// else.
 package mqtt
 
 import (
@@ -74,7 +77,7 @@ type Embedded struct {
 func DefaultOptions() Options {
 	return Options{
 		Prefix: "gleaner", Site: "default", KeepAlive: 10 * time.Second,
-		ConnectTimeout: 5 * time.Second, BackoffMin: 200 * time.Millisecond, BackoffMax: 3 * time.Second,
+		ConnectTimeout: 5 * time.Second, BackoffMin: 200 * time.Millisecond, BackoffMax: 2 * time.Second,
 		Queue: 1000, ActMaxAge: time.Second,
 		Embedded: Embedded{On: true, Listen: "127.0.0.1:1883"},
 	}
