@@ -24,6 +24,12 @@ const (
 	Offline State = "offline" // not connected
 )
 
+// The reasons of a camera that is offline and not because something went wrong.
+const (
+	Connecting = "connecting"
+	Stopped    = "stopped"
+)
+
 // Status is a camera's state, why, and since when.
 type Status struct {
 	State  State
@@ -145,7 +151,7 @@ func (c *Camera) Run(ctx context.Context) error {
 	defer wg.Wait()
 	defer cancel() // before the wait: it ends the watchdog
 
-	c.set(Offline, "connecting")
+	c.set(Offline, Connecting)
 	backoff := c.o.BackoffMin
 	for try := 0; ; try++ {
 		if try > 0 {
@@ -158,7 +164,7 @@ func (c *Camera) Run(ctx context.Context) error {
 			c.set(Offline, "the source has ended")
 			return nil
 		case ctx.Err() != nil:
-			c.set(Offline, "stopped")
+			c.set(Offline, Stopped)
 			return nil
 		}
 		c.set(Offline, err.Error())

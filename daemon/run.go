@@ -148,7 +148,7 @@ func (d *daemon) parts() stationParts {
 		viewer: d.page.Viewer, verdict: d.verdict, log: d.log, device: d.r.Device,
 		status: func(cam string, st Status) {
 			level := slog.LevelInfo
-			if st.State != Online {
+			if st.State != Online && st.Reason != Connecting && st.Reason != Stopped {
 				level = slog.LevelWarn
 			}
 			d.log.Log(context.Background(), level, "camera "+string(st.State), "cam", cam, "reason", st.Reason)

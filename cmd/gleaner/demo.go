@@ -130,7 +130,7 @@ func (d *demo) truth() *web.Truth {
 	return &web.Truth{Objects: r.Objects, Counted: r.Counted, Right: r.Right}
 }
 
-// tell prints the three lines that say how to watch, and then the counts: in place on a terminal, else every ten
+// tell prints the three lines that say how to watch, and then the counts: in place on a terminal, else every five
 // seconds on a line of their own.
 func (d *demo) tell(ctx context.Context, ready <-chan daemon.Addresses, out io.Writer) {
 	var a daemon.Addresses
@@ -144,7 +144,7 @@ func (d *demo) tell(ctx context.Context, ready <-chan daemon.Addresses, out io.W
 	fmt.Fprintf(out, "  page     http://%s/\n", a.Web)
 	fmt.Fprintf(out, "  results  mosquitto_sub -h %s -p %s -t '%s/cam/+/object'\n", host, port, a.Topics)
 	fmt.Fprintf(out, "  stop     Ctrl-C\n")
-	every, begin, end := 10*time.Second, "", "\n"
+	every, begin, end := 5*time.Second, "", "\n"
 	if isTerminal(out) {
 		every, begin, end = time.Second, "\r\x1b[K", ""
 	}
