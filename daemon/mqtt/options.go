@@ -2,8 +2,7 @@
 // bounded queues, and the embedded broker that lets a device work alone. It is the only importer of paho and mochi. What
 // the messages say is in daemon/event; what a command does is the daemon's business.
 //
-// It is a third longer than a package should be, because publisher and broker together keep paho and mochi from everybody
-// else.
+// Long because publisher and broker together keep paho and mochi from everybody else.
 package mqtt
 
 import (
