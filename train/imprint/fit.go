@@ -106,12 +106,16 @@ func split(n int, o Options) (in, out []int) {
 	return p[k:], p[:k]
 }
 
-// measured are the class means and the covariance around them.
+// measured are the class means and the spread around them: the covariance of the features, or, with fewer pictures
+// than features, the pictures themselves, which is the smaller of the two.
 type measured struct {
 	d, n   int
 	means  *mat.Dense // n×d
 	count  []float64
-	shared *mat.SymDense
+	shared *mat.SymDense // d×d; nil with few pictures
+	x      *mat.Dense    // pictures×d, less their class mean, times scale; nil with many pictures
+	gram   *mat.SymDense // x·xᵀ
+	ball   float64       // mean variance of a feature
 }
 
 // batch is how many vectors are multiplied at a time.
@@ -136,24 +140,48 @@ func measure(features [][]float32, labels, in []int, n int) (*measured, error) {
 			row[k] /= m.count[c]
 		}
 	}
-	s := blas64.Symmetric{N: d, Stride: d, Data: make([]float64, d*d), Uplo: blas.Upper}
-	x := blas64.General{Rows: batch, Cols: d, Stride: d, Data: make([]float64, batch*d)}
+	// Rows scaled so that the sum of their outer products is the covariance.
+	scale := 1 / math.Sqrt(float64(max(1, len(in)-n)))
+	fill := func(dst []float64, i int) {
+		mean := m.means.RawRowView(labels[i])
+		for k, v := range features[i] {
+			dst[k] = (float64(v) - mean[k]) * scale
+		}
+	}
+	if len(in) < d {
+		m.few(in, fill)
+	} else {
+		m.many(in, fill)
+	}
+	if !(m.ball > 0) {
+		m.ball = 1 // all pictures of a class are the same
+	}
+	return m, nil
+}
+
+func (m *measured) few(in []int, fill func(dst []float64, i int)) {
+	m.x = mat.NewDense(len(in), m.d, nil)
+	for r, i := range in {
+		fill(m.x.RawRowView(r), i)
+	}
+	m.gram = mat.NewSymDense(len(in), nil)
+	m.gram.SymOuterK(1, m.x)
+	m.ball = mat.Trace(m.gram) / float64(m.d)
+}
+
+func (m *measured) many(in []int, fill func(dst []float64, i int)) {
+	s := blas64.Symmetric{N: m.d, Stride: m.d, Data: make([]float64, m.d*m.d), Uplo: blas.Upper}
+	x := blas64.General{Rows: batch, Cols: m.d, Stride: m.d, Data: make([]float64, batch*m.d)}
 	for from := 0; from < len(in); from += batch {
 		part := in[from:min(from+batch, len(in))]
 		x.Rows = len(part)
 		for r, i := range part {
-			mean := m.means.RawRowView(labels[i])
-			for k, v := range features[i] {
-				x.Data[r*d+k] = float64(v) - mean[k]
-			}
+			fill(x.Data[r*m.d:(r+1)*m.d], i)
 		}
 		blas64.Syrk(blas.Trans, 1, x, 1, s)
 	}
-	for i := range s.Data {
-		s.Data[i] /= float64(max(1, len(in)-n))
-	}
-	m.shared = mat.NewSymDense(d, s.Data)
-	return m, nil
+	m.shared = mat.NewSymDense(m.d, s.Data)
+	m.ball = mat.Trace(m.shared) / float64(m.d)
 }
 
 // head is a linear classifier in double precision.
@@ -162,29 +190,71 @@ type head struct {
 	b []float64
 }
 
-// solve makes the discriminant for one amount of shrinking.
-func (m *measured) solve(shrink float64, uniform bool) (*head, error) {
+// weights is S⁻¹m for every class, S being the covariance with a part of it replaced by a ball.
+func (m *measured) weights(shrink float64) (*mat.Dense, error) {
+	if m.x != nil && shrink < 1 {
+		return m.weightsFew(shrink)
+	}
+	if m.x != nil {
+		var w mat.Dense
+		w.Scale(1/m.ball, m.means)
+		return &w, nil
+	}
 	s := mat.NewSymDense(m.d, nil)
 	s.ScaleSym(1-shrink, m.shared)
-	ball := mat.Trace(m.shared) / float64(m.d)
-	if !(ball > 0) {
-		ball = 1 // all pictures of a class are the same
-	}
 	for i := range m.d {
-		s.SetSym(i, i, s.At(i, i)+shrink*ball)
+		s.SetSym(i, i, s.At(i, i)+shrink*m.ball)
 	}
+	wt, err := solveSym(s, m.means.T())
+	if err != nil {
+		return nil, err
+	}
+	return mat.DenseCopyOf(wt.T()), nil
+}
+
+// weightsFew is the same by way of the pictures (the Woodbury identity): with e = shrink·ball and f = 1-shrink,
+// S⁻¹ = (1 - xᵀ(e/f + x·xᵀ)⁻¹x) / e.
+func (m *measured) weightsFew(shrink float64) (*mat.Dense, error) {
+	e := shrink * m.ball
+	g := mat.NewSymDense(m.gram.SymmetricDim(), nil)
+	g.CopySym(m.gram)
+	for i := range g.SymmetricDim() {
+		g.SetSym(i, i, g.At(i, i)+e/(1-shrink))
+	}
+	var xm, w mat.Dense
+	xm.Mul(m.x, m.means.T())
+	z, err := solveSym(g, &xm)
+	if err != nil {
+		return nil, err
+	}
+	w.Mul(z.T(), m.x)
+	w.Sub(m.means, &w)
+	w.Scale(1/e, &w)
+	return &w, nil
+}
+
+func solveSym(s *mat.SymDense, b mat.Matrix) (*mat.Dense, error) {
 	var ch mat.Cholesky
 	if !ch.Factorize(s) {
 		return nil, errors.New("the shared covariance cannot be inverted")
 	}
-	var wt mat.Dense
-	if err := ch.SolveTo(&wt, m.means.T()); err != nil {
+	var out mat.Dense
+	if err := ch.SolveTo(&out, b); err != nil {
 		var bad mat.Condition
-		if !errors.As(err, &bad) {
+		if !errors.As(err, &bad) { // a poor condition shows on the held-out pictures
 			return nil, err
 		}
 	}
-	h := &head{w: mat.DenseCopyOf(wt.T()), b: make([]float64, m.n)}
+	return &out, nil
+}
+
+// solve makes the discriminant for one amount of shrinking.
+func (m *measured) solve(shrink float64, uniform bool) (*head, error) {
+	w, err := m.weights(shrink)
+	if err != nil {
+		return nil, err
+	}
+	h := &head{w: w, b: make([]float64, m.n)}
 	total := 0.0
 	for _, c := range m.count {
 		total += c

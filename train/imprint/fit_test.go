@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+
+	"gonum.org/v1/gonum/mat"
 )
 
 // clouds draws n points of each of k classes around random centres, stretched along one direction that all classes
@@ -65,6 +67,39 @@ func TestFitOfTwoIsKnown(t *testing.T) {
 		}
 		if slope, at := w[1][0]-w[0][0], b[1]-b[0]; math.Abs(float64(slope)-2/v) > 0.15 || math.Abs(float64(at)) > 0.1 {
 			t.Errorf("%+v: log-odds %.3f·x %+.3f, want %.1f·x", o, slope, at, 2/v)
+		}
+	}
+}
+
+// TestFewPicturesGiveTheSame computes one discriminant both ways.
+func TestFewPicturesGiveTheSame(t *testing.T) {
+	f, l := clouds(3, 12, 50, 1) // fewer pictures than features
+	var in []int
+	for i := range f {
+		in = append(in, i)
+	}
+	few, err := measure(f, l, in, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if few.x == nil {
+		t.Fatal("the pictures were not kept")
+	}
+	many := *few
+	many.x, many.gram = nil, nil
+	many.shared = mat.NewSymDense(50, nil)
+	many.shared.SymOuterK(1, few.x.T())
+	for _, s := range shrinks {
+		a, err := few.solve(s, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := many.solve(s, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !mat.EqualApprox(a.w, b.w, 1e-6) {
+			t.Errorf("shrink %v: the two ways differ", s)
 		}
 	}
 }

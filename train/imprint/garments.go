@@ -61,20 +61,11 @@ func Garments(ctx context.Context, o GarmentsOptions) (GarmentsResult, error) {
 }
 
 func garments(ctx context.Context, o GarmentsOptions) (res GarmentsResult, err error) {
-	ssd, err := catalogue.Find("ssd-oidv4")
+	ssd, net, err := openBackbone(ctx, o.NativeDir)
 	if err != nil {
 		return res, err
 	}
-	in := bundle.Input{Prep: "linear/1", Width: o.Size, Height: o.Size, Colour: "rgb", Mean: []float32{127.5},
-		Std: []float32{127.5}, Fit: "letterbox"}
-	_, files, err := catalogue.Build(ctx, ssd, "", catalogue.Options{NativeDir: o.NativeDir}, nil)
-	if err != nil {
-		return res, err
-	}
-	net, err := flat.Read(files[bundle.ModelFile])
-	if err != nil {
-		return res, err
-	}
+	in := inputOf(o.Size)
 	backbone, err := catalogue.Backbone(net, o.Tensors, in)
 	if err != nil {
 		return res, err
@@ -157,9 +148,11 @@ type gatherer struct {
 	backbone *flat.Model
 	in       bundle.Input
 	total    int
+	lenient  bool // pass over pictures that cannot be read
 
-	mu   sync.Mutex
-	done int
+	mu      sync.Mutex
+	done    int
+	skipped int // pictures that were passed over
 }
 
 // stills are jobs that show pictures from to to-1 as they are.
@@ -169,6 +162,12 @@ func (g *gatherer) stills(p *pictures.Set, from, to int) []job {
 		out = append(out, func(ctx context.Context, show func(capture.Image, int) error) error {
 			for i := a; i < min(a+stretchOfBelt, to); i++ {
 				im, err := p.Image(i)
+				if err != nil && g.lenient {
+					g.mu.Lock()
+					g.skipped++
+					g.mu.Unlock()
+					continue
+				}
 				if err != nil {
 					return err
 				}

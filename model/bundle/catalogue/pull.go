@@ -12,7 +12,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"gleaner/model/bundle"
 	"gleaner/model/flat"
@@ -216,18 +215,28 @@ func (e *Entry) graft(net, labels []byte) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("graft head: %w", err)
 	}
-	m, err := Backbone(base, e.Graft.Tensors, e.Manifest.Input)
+	m := e.Manifest
+	m.Name = e.Name
+	return Classifier(base, e.Graft.Tensors, m, e.About, head, labels)
+}
+
+// Classifier grafts a head onto a backbone and writes the .tflite file, with the labels inside for other tools. The
+// manifest gives name and input; tensors are as in Backbone.
+func Classifier(net *flat.Model, tensors []int, m bundle.Manifest, about string, head *bundle.Head, labels []byte) ([]byte, error) {
+	c, err := Backbone(net, tensors, m.Input)
 	if err != nil {
 		return nil, err
 	}
-	if err := m.Head(head.W, head.B); err != nil {
+	if err := c.Head(head.W, head.B); err != nil {
 		return nil, err
 	}
-	m.Description = e.About
-	in := e.Manifest.Input
-	m.SetMeta(flat.Meta{Name: e.Name, Description: e.About, Mean: in.Mean, Std: in.Std,
-		Colour: strings.ReplaceAll(in.Colour, "bgr", "")}, labels)
-	return m.Bytes()
+	c.Description = about
+	meta := flat.Meta{Name: m.Name, Description: about, Mean: m.Input.Mean, Std: m.Input.Std}
+	if m.Input.Colour != "bgr" { // the metadata has no word for it
+		meta.Colour = m.Input.Colour
+	}
+	c.SetMeta(meta, labels)
+	return c.Bytes()
 }
 
 // Backbone cuts a network at the given tensors, maps of features [1 H W C], gives it another input size and averages
