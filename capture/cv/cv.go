@@ -1,6 +1,8 @@
 // Package cv is every frame source that OpenCV opens or decodes for: V4L2 cameras, RTSP and HTTP streams, video files,
 // folders of pictures and GStreamer pipelines. NewDevice turns capture.Options into a capture.Device. What a frame is,
 // who owns it and when a camera is opened again are not in it: see package capture and daemon/camera.go.
+//
+// Long because every kind of source is in it: each is a file or two over the same buffers, pacing and error texts.
 package cv
 
 import (

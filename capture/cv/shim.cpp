@@ -98,6 +98,12 @@ void gl_setup(void) {
     static const int once = setenv("OPENCV_FFMPEG_CAPTURE_OPTIONS", "rtsp_transport;tcp|timeout;2000000", 0) +
                             setenv("OPENCV_FFMPEG_LOGLEVEL", "8", 0);
     (void)once;
+#ifdef __GLIBC__
+    // Each thread that decodes for a stream may get a heap of its own, and what lies scattered in it stays resident when
+    // the thread is gone: RSS grew by 6 MB in 50 reconnects with the 8 heaps per core of glibc's default, and by 0.2 MB
+    // with few.
+    mallopt(M_ARENA_MAX, 2);
+#endif
     cv::utils::logging::setLogLevel(cv::utils::logging::LOG_LEVEL_FATAL);
 }
 

@@ -89,6 +89,15 @@ func (l *lane) cycle(i int) (time.Duration, error) {
 	return took, nil
 }
 
+// cut closes the connection once, at a moment's notice.
+func (l *lane) cut() (time.Duration, error) {
+	if err := l.srv.ask("fault", l.kind, 0); err != nil {
+		return 0, err
+	}
+	time.Sleep(200 * time.Millisecond)
+	return l.await(time.Now())
+}
+
 // slow is how long a recovery may take before its course is printed.
 const slow = 4 * time.Second
 
