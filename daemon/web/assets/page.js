@@ -29,11 +29,13 @@ function tile(value, text, cls) {
 
 const rates = new Map(); // camera → {frames, now, fps}
 
-function fps(cam, now) {
+function fps(cam, now, started) {
   const r = rates.get(cam.name);
   if (!r || cam.frames < r.frames) {
-    rates.set(cam.name, { frames: cam.frames, now, fps: null });
-    return null;
+    const up = (now - started) / 1e6; // the mean so far, until there is a newer one
+    const mean = cam.state === "online" && up > 1 ? cam.frames / up : null;
+    rates.set(cam.name, { frames: cam.frames, now, fps: mean });
+    return mean;
   }
   const dt = (now - r.now) / 1e6;
   if (dt >= 1.5) {
@@ -48,7 +50,7 @@ function tiles(s) {
   let objects = 0, speed = null;
   for (const c of s.cameras) {
     objects += c.objects;
-    const f = fps(c, s.now);
+    const f = fps(c, s.now, s.started);
     if (f !== null) speed = (speed || 0) + f;
   }
   const out = [tile(whole(objects), "objects seen")];
