@@ -38,7 +38,7 @@ type Options struct {
 	Reject []string `yaml:"reject"`
 }
 
-// DefaultOptions asks five crops, 60 ms apart, and wants more than half of them and a mean probability of one half.
+// DefaultOptions asks five crops, 60 ms apart, and wants at least half of them and a mean probability of one half.
 func DefaultOptions() Options {
 	return Options{When: WhenAuto, Line: 0.5, Votes: 5, MinVotes: 3, Interval: 60 * time.Millisecond,
 		Majority: 0.5, Threshold: 0.5, Hysteresis: 1}
