@@ -10,7 +10,6 @@ import (
 	"gleaner/classify"
 	"gleaner/daemon/decide"
 	"gleaner/daemon/event"
-	"gleaner/daemon/metrics"
 	"gleaner/daemon/web"
 	"gleaner/detect"
 	"gleaner/detect/track"
@@ -88,7 +87,7 @@ func (p *Pipeline) admit(id int64) *object {
 	o.id = id
 	at, _ := slices.BinarySearchFunc(p.objects, id, func(o *object, id int64) int { return int(o.id - id) })
 	p.objects = slices.Insert(p.objects, at, o)
-	p.stats.objects.Inc()
+	p.stats.open.Objects++
 	return o
 }
 
@@ -97,27 +96,39 @@ func (p *Pipeline) remove(o *object) {
 }
 
 // withhold counts an object that gets no verdict.
-func (p *Pipeline) withhold(w Withheld) { p.stats.withheld[w].Inc() }
+func (p *Pipeline) withhold(w Withheld) { p.stats.open.Withheld[w]++ }
 
-// counters are PipelineStats while they are counted; other goroutines read them.
-type counters struct {
-	frames, busy, failed, crops, objects, verdicts metrics.Counter
-	withheld                                       [withheldReasons]metrics.Counter
-	inView                                         metrics.Gauge
+// books are a pipeline's counts. Its goroutine counts in open; others read shown, which is as of the end of a frame, so
+// that the sums are right at all times.
+type books struct {
+	open  PipelineStats
+	mu    sync.Mutex
+	shown PipelineStats
 }
 
-// Stats is what the pipeline has done so far. Any goroutine may ask.
-func (p *Pipeline) Stats() PipelineStats {
-	c := &p.stats
-	s := PipelineStats{Frames: c.frames.Value(), Busy: c.busy.Value(), Failed: c.failed.Value(), Crops: c.crops.Value(),
-		Objects: c.objects.Value(), Verdicts: c.verdicts.Value(), InView: int(c.inView.Value())}
-	for i := range c.withheld {
-		s.Withheld[i] = c.withheld[i].Value()
+// settle shows the counts as they are now.
+func (p *Pipeline) settle() {
+	b := &p.stats
+	b.open.InView, b.open.Pending = len(p.objects), 0
+	for _, o := range p.objects {
+		if !o.done {
+			b.open.Pending++
+		}
 	}
-	return s
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.shown = b.open
 }
 
-// PipelineStats is what a pipeline has done. Objects = Verdicts + the sum of Withheld + those still in view.
+// Stats is what the pipeline has done so far, as of the end of a frame. Any goroutine may ask.
+func (p *Pipeline) Stats() PipelineStats {
+	p.stats.mu.Lock()
+	defer p.stats.mu.Unlock()
+	return p.stats.shown
+}
+
+// PipelineStats is what a pipeline has done. Every frame that it was given is in Frames or in Failed, and Objects =
+// Verdicts + the sum of Withheld + Pending.
 type PipelineStats struct {
 	Frames   uint64 // taken the whole way
 	Busy     uint64 // of them, those that the detector looked at
@@ -126,7 +137,8 @@ type PipelineStats struct {
 	Objects  uint64 // confirmed tracks
 	Verdicts uint64
 	Withheld [withheldReasons]uint64
-	InView   int // objects without an end so far
+	InView   int // objects that are followed now
+	Pending  int // of them, those without a verdict so far
 }
 
 // Sequence numbers the records of a node without gaps, in the order of publishing. It is shared by all cameras.
@@ -201,7 +213,8 @@ type Pipeline struct {
 	probs, mean    []float32
 	top            []classify.Score
 	marks          []web.Box
-	stats          counters
+	last           time.Time // of the frame before
+	stats          books
 }
 
 // NewPipeline puts the parts together.

@@ -15,10 +15,12 @@ import (
 
 // Step takes one frame the whole way: gate → detect → track → crop → classify → decide → publish. It is the one
 // function that says in which order things happen. The frame is borrowed. One goroutine calls Step and Flush. An error
-// is a stage's own (a model that fails, a full pool at shutdown); the frame counts as dropped for that reason, and the
-// next one may be tried.
-func (p *Pipeline) Step(ctx context.Context, f *capture.Frame) error {
+// is a stage's own (a model that fails, a full pool at shutdown); the frame counts as failed, and the next one may be
+// tried.
+func (p *Pipeline) Step(ctx context.Context, f *capture.Frame) (err error) {
 	p.meter.begin()
+	defer p.account(&err)
+	p.last = f.Time
 	open := true
 	if p.gate != nil {
 		moved, err := p.gate.Open(f.Image, f.Time)
@@ -31,12 +33,11 @@ func (p *Pipeline) Step(ctx context.Context, f *capture.Frame) error {
 
 	p.dets = p.dets[:0]
 	if open {
-		var err error
 		if p.dets, err = p.detector.Detect(ctx, f.Image, f.Time, p.dets); err != nil {
 			return fmt.Errorf("detect: %w", err)
 		}
 		p.meter.lap(StageDetect)
-		p.stats.busy.Inc()
+		p.stats.open.Busy++
 	}
 
 	tracks, ended := p.tracker.Update(f.Time, p.dets)
@@ -44,14 +45,14 @@ func (p *Pipeline) Step(ctx context.Context, f *capture.Frame) error {
 	p.meter.lap(StageTrack)
 
 	if p.models != nil && len(p.objects) > 0 {
-		if err := p.vote(ctx, f); err != nil {
-			return fmt.Errorf("classify: %w", err)
+		if err = p.vote(ctx, f); err != nil {
+			err = fmt.Errorf("classify: %w", err) // the line is passed and tracks end all the same
 		}
 	}
 
 	p.conclude(f)
 	for i := range ended {
-		p.end(ended[i].ID, WithheldLeft)
+		p.end(ended[i].ID, WithheldLeft, p.now(f))
 	}
 	p.meter.lap(StageDecide)
 	p.show(f, tracks)
@@ -59,19 +60,31 @@ func (p *Pipeline) Step(ctx context.Context, f *capture.Frame) error {
 		p.trace(f.Seq, open, p.cropped)
 		p.cropped = p.cropped[:0]
 	}
-	p.stats.frames.Inc()
-	p.stats.inView.Set(float64(len(p.objects)))
+	return err
+}
+
+// account books the frame that Step was given.
+func (p *Pipeline) account(err *error) {
+	if *err != nil {
+		p.stats.open.Failed++
+	} else {
+		p.stats.open.Frames++
+	}
+	p.settle()
 	p.meter.end()
-	return nil
 }
 
 // Flush ends every track, at the end of a source or of the daemon: what can be said of an object is said, and the rest
 // is counted as withheld.
 func (p *Pipeline) Flush() {
-	for len(p.objects) > 0 {
-		p.end(p.objects[0].id, WithheldEnd)
+	now := p.last
+	if !p.replay {
+		now = p.clock()
 	}
-	p.stats.inView.Set(0)
+	for len(p.objects) > 0 {
+		p.end(p.objects[0].id, WithheldEnd, now)
+	}
+	p.settle()
 }
 
 // follow brings the objects up to date with their tracks.
@@ -138,7 +151,7 @@ func (p *Pipeline) vote(ctx context.Context, f *capture.Frame) error {
 		}
 		o.ballot.Vote(f.Time, p.probs, p.decide)
 		o.classified = p.now(f)
-		p.stats.crops.Inc()
+		p.stats.open.Crops++
 		p.meter.lap(StageClassify)
 	}
 	return nil
@@ -201,7 +214,7 @@ func (p *Pipeline) voteByDetector(o *object) {
 }
 
 // end takes an object out. One that has no verdict yet gets it now, unless only the line gives verdicts.
-func (p *Pipeline) end(id int64, why Withheld) {
+func (p *Pipeline) end(id int64, why Withheld, now time.Time) {
 	o := p.find(id)
 	if o == nil {
 		return
@@ -214,7 +227,7 @@ func (p *Pipeline) end(id int64, why Withheld) {
 		case p.decide.When == decide.WhenLine:
 			p.withhold(why)
 		default:
-			p.publish(o, o.detected)
+			p.publish(o, now)
 		}
 	}
 	o.clear()
@@ -232,7 +245,7 @@ func (p *Pipeline) publish(o *object, now time.Time) {
 			p.sink.Publish(rec.Act())
 			p.sink.Publish(rec.Last())
 		}
-		p.stats.verdicts.Inc()
+		p.stats.open.Verdicts++
 		if c := p.count(v, o.labels); !p.replay {
 			p.sink.Publish(c)
 		}

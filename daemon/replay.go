@@ -77,9 +77,8 @@ func (s *station) replay(ctx context.Context, progress func(uint64)) error {
 	for f := range s.camera.Latest().C() {
 		if context.Cause(ctx) == nil {
 			if err := s.pipeline.Step(ctx, f); err != nil {
-				s.pipeline.stats.failed.Inc()
 				stop(fmt.Errorf("frame %d: %w", f.Seq, err))
-			} else if n := s.pipeline.stats.frames.Value(); progress != nil && n%50 == 0 {
+			} else if n := s.pipeline.Stats().Frames; progress != nil && n%50 == 0 {
 				progress(n)
 			}
 		}

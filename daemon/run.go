@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	systemd "github.com/coreos/go-systemd/v22/daemon"
@@ -56,6 +57,7 @@ type daemon struct {
 	page     *web.Server
 	sequence Sequence
 	switches chan chan error // asks for a look at the store's current bundle
+	ready    atomic.Bool     // everything is open: until then there is little to tell
 }
 
 // Run is the daemon: it opens every part from top to bottom, works until ctx ends, and closes them in reverse. A part
@@ -87,8 +89,14 @@ func Run(ctx context.Context, o Options, r RunOptions) (err error) {
 	if d.mqtt, err = mqtt.New(o.MQTT, d.log); err != nil {
 		return err
 	}
-	closers = append(closers, d.mqtt.Close)
+	closers = append(closers, func(ctx context.Context) error {
+		if err := d.mqtt.Close(ctx); err != nil { // a broker that is away does not make the stop a failure
+			d.log.Warn("stopped", "err", err)
+		}
+		return nil
+	})
 
+	seen := d.storeState() // before any model is opened, so that no change is missed
 	for _, spec := range o.Cameras {
 		s, err := openStation(spec, d.parts())
 		if err != nil {
@@ -98,6 +106,7 @@ func Run(ctx context.Context, o Options, r RunOptions) (err error) {
 		closers = append(closers, func(ctx context.Context) error { return errors.Join(s.camera.Close(ctx), s.close()) })
 	}
 	d.register()
+	d.ready.Store(true)
 	d.mqtt.Publish(d.info())
 
 	work, stop := context.WithCancel(context.Background()) // ended by the closer below, before anything else closes
@@ -107,7 +116,7 @@ func Run(ctx context.Context, o Options, r RunOptions) (err error) {
 		loops.Go(func() { s.work(work, d.failed()) })
 	}
 	loops.Go(func() { feedWatchdog(work, d.stations, d.log) })
-	loops.Go(func() { d.watchStore(work) })
+	loops.Go(func() { d.watchStore(work, seen) })
 	loops.Go(func() { d.reportMetrics(work) })
 	closers = append(closers, func(ctx context.Context) error {
 		stop()

@@ -9,6 +9,9 @@ import (
 
 // Snapshot is the daemon at this moment, for the page and for the status command.
 func (d *daemon) Snapshot() web.Snapshot {
+	if !d.ready.Load() {
+		return web.Snapshot{Site: d.o.MQTT.Site, Software: d.r.Version, Started: event.Micros(d.started)}
+	}
 	in := d.info()
 	s := web.Snapshot{Site: in.Site, Node: in.Node, Software: in.Software, Started: in.Started, Models: in.Models}
 	for _, st := range d.stations {

@@ -166,7 +166,6 @@ func (s *station) work(ctx context.Context, failed func(error)) {
 		err := s.pipeline.Step(ctx, f)
 		s.stepping.Store(0)
 		if err != nil {
-			s.pipeline.stats.failed.Inc()
 			failed(fmt.Errorf("camera %s: frame %d: %w", s.spec.Name, f.Seq, err))
 		}
 		f.Release()

@@ -4,7 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"gleaner/daemon/event"
@@ -18,10 +21,9 @@ const storeInterval = 500 * time.Millisecond
 
 // watchStore takes a new current bundle into the running pipelines: opened beside the old one, put in place between two
 // frames, then the old one closed. A bundle that fails to load changes nothing; it is said once.
-func (d *daemon) watchStore(ctx context.Context) {
+func (d *daemon) watchStore(ctx context.Context, seen string) {
 	tick := time.NewTicker(storeInterval)
 	defer tick.Stop()
-	seen := d.storeState()
 	for {
 		select {
 		case <-ctx.Done():
@@ -71,6 +73,9 @@ func (d *daemon) switchModels() error {
 
 // command answers the MQTT commands that concern the daemon.
 func (d *daemon) command(ctx context.Context, verb string, payload []byte) (any, error) {
+	if !d.ready.Load() {
+		return nil, errors.New("the daemon is still starting")
+	}
 	switch verb {
 	case "status":
 		return d.Snapshot(), nil
@@ -81,21 +86,35 @@ func (d *daemon) command(ctx context.Context, verb string, payload []byte) (any,
 		if err := json.Unmarshal(payload, &req); err != nil || req.Bundle == "" {
 			return nil, errors.New(`needs {"bundle":"name"}`)
 		}
-		if _, err := d.models.store.Use(req.Bundle); err != nil {
-			return nil, err
-		}
-		answer := make(chan error, 1)
-		select {
-		case d.switches <- answer:
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
-		if err := <-answer; err != nil {
-			return nil, err
-		}
-		return map[string]string{"current": req.Bundle}, nil
+		return d.useBundle(ctx, req.Bundle)
 	}
 	return nil, mqtt.ErrUnknownVerb
+}
+
+// useBundle makes an installed bundle the current one, and every camera that uses "current" takes it over. It is opened
+// first: one that fails to load changes nothing, in the store neither.
+func (d *daemon) useBundle(ctx context.Context, ref string) (any, error) {
+	if strings.ContainsRune(ref, filepath.Separator) {
+		return nil, fmt.Errorf("%q is not the name or id of an installed bundle", ref)
+	}
+	_, release, err := d.models.OpenClassifier([]string{ref})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = release() }() // those that use it by now keep it open
+	if _, err := d.models.store.Use(ref); err != nil {
+		return nil, err
+	}
+	answer := make(chan error, 1)
+	select {
+	case d.switches <- answer:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	if err := <-answer; err != nil {
+		return nil, err
+	}
+	return map[string]string{"current": ref}, nil
 }
 
 // modelNames are the names of the networks in use.
