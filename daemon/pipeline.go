@@ -255,6 +255,10 @@ func (p *Pipeline) publish(o *object, now time.Time) {
 	})
 }
 
+// reasonNoClassifier is the reason of a record that nobody was asked about: no classifier, and a detector that knows no
+// classes.
+const reasonNoClassifier = "no_classifier"
+
 // record is the object's public record.
 func (p *Pipeline) record(o *object, v decide.Verdict, seq uint64, now time.Time) event.Object {
 	w, h := float64(p.frameW), float64(p.frameH)
@@ -266,7 +270,11 @@ func (p *Pipeline) record(o *object, v decide.Verdict, seq uint64, now time.Time
 			Dec: event.Micros(now)}}
 	if v.Reason != decide.ReasonClear {
 		rec.Reason = v.Reason
-		if v.Reason == decide.ReasonNoVotes && o.refused != "" {
+		switch {
+		case v.Reason != decide.ReasonNoVotes:
+		case p.models == nil && len(p.detector.Labels()) == 0:
+			rec.Reason = reasonNoClassifier
+		case o.refused != "":
 			rec.Reason = o.refused
 		}
 	}

@@ -83,6 +83,7 @@ const (
 // The reasons that stand beside a verdict.
 const (
 	ReasonClear     = "clear"           // majority and threshold were met
+	ReasonRejected  = "rejected_class"  // they were met, and the class is one of Reject
 	ReasonNoVotes   = "no_usable_crop"  // no crop passed the quality gate
 	ReasonMajority  = "no_majority"     // the crops disagree
 	ReasonThreshold = "below_threshold" // the crops agree, but weakly
@@ -181,7 +182,7 @@ func (b *Ballot) Verdict(o Options, labels []string) Verdict {
 		v.Kind, v.Reason = Class, ReasonClear
 		for _, r := range o.Reject {
 			if v.Class < len(labels) && labels[v.Class] == r {
-				v.Kind = Reject
+				v.Kind, v.Reason = Reject, ReasonRejected
 			}
 		}
 	}
@@ -194,5 +195,5 @@ func (b *Ballot) Final(o Options, labels []string) bool {
 	if b.n >= o.Votes {
 		return true
 	}
-	return b.n >= o.MinVotes && b.Verdict(o, labels).Reason == ReasonClear
+	return b.n >= o.MinVotes && b.Verdict(o, labels).Kind != Unsure
 }

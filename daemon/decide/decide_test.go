@@ -56,7 +56,7 @@ func TestVerdict(t *testing.T) {
 		{"agree, but weakly", DefaultOptions(), [][]float32{weak, weak, weak}, Unsure, 0, 3, ReasonThreshold},
 		{"threshold 0 takes the weak", set(func(o *Options) { o.Threshold = 0 }), [][]float32{weak}, Class, 0, 1, ReasonClear},
 		{"rejected class", set(func(o *Options) { o.Reject = []string{"paper", "glass"} }),
-			[][]float32{glass, glass}, Reject, 0, 2, ReasonClear},
+			[][]float32{glass, glass}, Reject, 0, 2, ReasonRejected},
 		{"another class is rejected", set(func(o *Options) { o.Reject = []string{"paper"} }),
 			[][]float32{glass, glass}, Class, 0, 2, ReasonClear},
 		{"a weak one of a rejected class is not thrown out", set(func(o *Options) { o.Reject = []string{"glass"} }),
@@ -130,9 +130,12 @@ func TestFinal(t *testing.T) {
 			}
 		})
 	}
-	o.MinVotes = 1
+	o.MinVotes, o.Reject = 1, []string{"glass"}
 	if !cast(o, glass).Final(o, nil) {
 		t.Error("with min_votes 1 one clear vote is not final")
+	}
+	if !cast(o, glass).Final(o, []string{"glass", "can", "paper"}) {
+		t.Error("a clear vote for a rejected class is not final")
 	}
 }
 

@@ -43,7 +43,7 @@ type Object struct {
 	Boot   string `json:"boot,omitempty"`
 	Cam    string `json:"cam"`   // the camera's true name
 	Track  int64  `json:"track"` // the camera's number for the object
-	// Verdict with Class (empty unless the verdict is class or late) and P, the probability of the best class.
+	// Verdict with Class (empty when unsure) and P, the probability of the best class.
 	Verdict   Verdict  `json:"verdict"`
 	Class     string   `json:"class"`
 	P         Prob     `json:"p"`
