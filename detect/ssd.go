@@ -103,6 +103,7 @@ func SSDPost(boxes, classes, scores []float32, count float32, offset int, floor 
 	if len(boxes) != 4*len(scores) || len(classes) != len(scores) {
 		return dst, fmt.Errorf("%d box values and %d classes do not fit %d scores", len(boxes), len(classes), len(scores))
 	}
+	floor = max(floor, 0)
 	n := len(scores)
 	if count >= 0 && count < float32(n) {
 		n = int(count)

@@ -11,6 +11,7 @@ func YOLOv5(rows []float32, classes int, pixels [2]float32, floor float32, dst [
 	if classes < 1 || len(rows)%n != 0 {
 		return dst, fmt.Errorf("%d values are not rows of 5 and %d classes", len(rows), classes)
 	}
+	floor = max(floor, 0)
 	for i := 0; i+n <= len(rows); i += n {
 		r := rows[i : i+n]
 		if !(r[4] >= floor) { // no product with a probability exceeds it
@@ -32,6 +33,7 @@ func YOLOv8(v []float32, classes int, byChannel bool, pixels [2]float32, floor f
 	if classes < 1 || len(v)%per != 0 {
 		return dst, fmt.Errorf("%d values are not boxes of 4 and %d classes", len(v), classes)
 	}
+	floor = max(floor, 0)
 	n := len(v) / per
 	box, val := per, 1 // steps from box to box and from value to value
 	if byChannel {

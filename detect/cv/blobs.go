@@ -7,6 +7,9 @@ type blob struct {
 	area           int   // pixels
 }
 
+// length is the longer side.
+func (b blob) length() float32 { return float32(max(b.x1-b.x0, b.y1-b.y0)) }
+
 // blobber finds the connected pieces (8-neighbourhood) of a mask: runs of a row are joined with the runs they touch in
 // the row above (union-find), which visits each pixel twice. Its slices are reused from frame to frame.
 type blobber struct {

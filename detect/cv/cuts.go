@@ -23,12 +23,11 @@ type (
 )
 
 const (
-	// A blob of a usual size is cut only at a very thin neck, or at a fair one between things of different colours; one
-	// that is longer than objects usually are, or that was several objects in the frame before, must be several, and
-	// the best neck will do.
-	thinNeck, anyNeck = 0.3, 0.7 // thickness of the neck over that of the thinner side
-	otherColour       = 45       // distance of the mean colours in grey levels
-	// Each side is at least this share of the usual area, and nearly as long as the short ones of the usual objects.
+	// What has a usual size is cut only at a thin neck, or at any between things of different colours; what is longer
+	// than objects usually are, or was more objects in the frame before, must be several, and the best neck will do.
+	thinNeck, anyNeck = 0.5, 0.85 // thickness of the neck over that of the thinner side
+	otherColour       = 45        // distance of the mean colours in grey levels
+	// Each side has at least this share of the usual area, and is nearly as long as the short ones of the usual objects.
 	fairPart, anyPart = 0.3, 0.1
 	shorter, longer   = 0.8, 1.2 // of the usual lengths, at the following quantiles
 	shortQuantile     = 0.05
@@ -38,31 +37,31 @@ const (
 	nested = 0.6
 )
 
-// rule is what a cut of the blob at hand must satisfy, in pixels of the window.
+// rule is what the cuts of the blob at hand must satisfy, in pixels of the window.
 type rule struct {
-	neck, area, length float32
+	fair, any float32 // least area of an object
+	short     float32 // least length of an object
+	long      float32 // what is longer must be several
+	before    int     // objects in the frame before
 }
 
-// cut finds the objects in a blob, whose window is given: one, or several that touch. small is
-// the small picture, w pixels wide.
+// cut finds the objects in a blob, whose window is given: one, or several that touch. small is the small picture, w
+// pixels wide.
 func (s *splitter) cut(b blob, win window, small []byte, w int, dst []fine) []fine {
 	k := float32(win.k)
 	whole := fine{float32(b.x0), float32(b.y0), float32(b.x1), float32(b.y1), float32(b.area)}
-	several := s.several(whole)
-	length := float32(max(b.x1-b.x0, b.y1-b.y0))
+	before := s.before(whole)
 	known := s.usual.seen >= learnSizes
 	atBorder := win.left || win.top || win.right || win.bottom
-	long := known && length > longer*s.usual.long
-	if !known || atBorder && !long && !several {
+	long := known && b.length() > longer*s.usual.long
+	if !known || atBorder && !long && before < 2 {
 		if !atBorder {
 			s.usual.learn(b)
 		}
 		return append(dst, whole)
 	}
-	r := rule{neck: thinNeck, area: fairPart * s.usual.area * k * k, length: shorter * s.usual.short * k}
-	if several || long {
-		r.neck, r.area = anyNeck, anyPart*s.usual.area*k*k
-	}
+	r := rule{fair: fairPart * s.usual.area * k * k, any: anyPart * s.usual.area * k * k,
+		short: shorter * s.usual.short * k, long: longer * s.usual.long * k, before: before}
 	s.distances(win)
 	s.fill(win)
 	s.measure(win, small, w)
@@ -79,8 +78,8 @@ func (s *splitter) cut(b blob, win window, small []byte, w int, dst []fine) []fi
 	return dst
 }
 
-// several reports whether the frame before had two objects or more where the blob lies.
-func (s *splitter) several(b fine) bool {
+// before counts the objects of the frame before where the blob lies.
+func (s *splitter) before(b fine) int {
 	n := 0
 	for _, o := range s.last {
 		w, h := min(o.x1, b.x1)-max(o.x0, b.x0), min(o.y1, b.y1)-max(o.y0, b.y0)
@@ -88,7 +87,7 @@ func (s *splitter) several(b fine) bool {
 			n++
 		}
 	}
-	return n > 1
+	return n
 }
 
 // measure takes the floods' boxes, areas, peaks and colours, and numbers the basins anew, from 0, in basins and edges.
@@ -121,18 +120,16 @@ func (s *splitter) decide(win window, r rule) bool {
 		for g := range s.groups {
 			if e := s.bestCut(int32(g), win, r); e >= 0 {
 				s.edges[e].cut = true
+				s.regroup()
 				again = true
+				break
 			}
-		}
-		if again {
-			s.regroup()
 		}
 	}
 	objects := 0
 	for i := range s.groups {
 		g := &s.groups[i]
-		g.loose = !r.object(*g, win)
-		if !g.loose {
+		if g.loose = !r.object(*g, win, r.any); !g.loose {
 			objects++
 		}
 	}
@@ -190,15 +187,19 @@ func (s *splitter) reach(i, n int32, without int) group {
 // bestCut is the edge of group n at which to cut, or -1: the thinnest neck, measured by the thinner side, that leaves
 // an object on both sides.
 func (s *splitter) bestCut(n int32, win window, r rule) int {
+	neck, area := float32(thinNeck), r.fair
+	if s.groups[n].length() > r.long || len(s.groups) < r.before {
+		neck, area = anyNeck, r.any
+	}
 	best, at := float32(anyNeck), -1
 	for k, e := range s.edges {
 		if e.cut || s.basins[e.a].label != n {
 			continue
 		}
 		a, b := s.reach(e.a, -1, k), s.reach(e.b, -1, k)
-		neck := e.d / min(a.peak, b.peak)
-		if neck < best && (neck < r.neck || apart(a, b) > otherColour) && r.object(a, win) && r.object(b, win) {
-			best, at = neck, k
+		thin := e.d / min(a.peak, b.peak)
+		if thin < best && (thin < neck || apart(a, b) > otherColour) && r.object(a, win, area) && r.object(b, win, area) {
+			best, at = thin, k
 		}
 	}
 	return at
@@ -217,9 +218,9 @@ func apart(a, b group) float32 {
 func plus(a, b [3]float32) [3]float32 { return [3]float32{a[0] + b[0], a[1] + b[1], a[2] + b[2]} }
 
 // object reports whether a piece is large enough for an object. What the frame's border cuts may be shorter.
-func (r rule) object(g group, win window) bool {
+func (r rule) object(g group, win window, area float32) bool {
 	border := win.left && g.x0 == 0 || win.right && g.x1 == win.w || win.top && g.y0 == 0 || win.bottom && g.y1 == win.h
-	return float32(g.area) >= r.area && (border || float32(max(g.x1-g.x0, g.y1-g.y0)) >= r.length)
+	return float32(g.area) >= area && (border || g.length() >= r.short)
 }
 
 // tidy gives loose pieces to the nearest object, and puts objects together whose boxes lie in each other.

@@ -25,7 +25,7 @@ type splitter struct {
 
 const (
 	// A flood whose peak is at most so much thicker than the place where it meets another is part of that other.
-	sameShare, sameMore = 1.2, 4
+	sameShare, sameMore = 1.1, 3
 	maxBasins           = 64
 	maxDist             = 1 << 12
 	maxWindow           = 160_000 // pixels; a larger blob is not looked at more closely
@@ -41,7 +41,7 @@ type sizes struct {
 }
 
 func (u *sizes) learn(b blob) {
-	u.lengths[logBin(max(b.x1-b.x0, b.y1-b.y0))]++
+	u.lengths[logBin(int(b.length()))]++
 	u.areas[logBin(b.area)]++
 	if u.seen++; u.seen >= 20_000 {
 		u.seen = 0
