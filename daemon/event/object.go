@@ -30,7 +30,7 @@ type Scored struct {
 type Times struct {
 	Cap int64 `json:"cap"`           // the frame that decided was exposed
 	Det int64 `json:"det,omitempty"` // the object was found in it
-	Cls int64 `json:"cls,omitempty"` // its crop was classified
+	Cls int64 `json:"cls,omitempty"` // its last crop was classified, of this frame or one before
 	Dec int64 `json:"dec"`           // the verdict was final
 	Pub int64 `json:"pub,omitempty"` // handed to the publisher; absent in a replay
 }
