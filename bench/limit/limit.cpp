@@ -3,10 +3,11 @@
 // detector sees and which crops are classified come from a trace that `gleaner bench --trace` wrote of the same clip, so
 // both programs do the same work.
 //
-//   limit CLIP TRACE DETECTOR CLASSIFIER CLASSIFIER_SIDE WARMUP
+//   limit CLIP TRACE DETECTOR CLASSIFIER WARMUP
 //
 // It prints one line of JSON: frames, seconds, cpu_ms_per_frame, frames_per_s, rss_mb, peak_rss_mb.
 #include <sys/resource.h>
+#include <algorithm>
 #include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
@@ -16,7 +17,6 @@
 #include <mutex>
 #include <opencv2/core.hpp>
 #include <opencv2/imgproc.hpp>
-#include <opencv2/video.hpp>
 #include <opencv2/videoio.hpp>
 #include <sstream>
 #include <string>
@@ -24,7 +24,16 @@
 #include <vector>
 
 #include "tensorflow/lite/c/c_api.h"
-#include "tensorflow/lite/delegates/xnnpack/xnnpack_delegate.h"
+
+// The XNNPACK delegate's header is not in the runtime's package; its functions are in the library.
+extern "C" {
+typedef struct {
+  int32_t num_threads;
+  uint32_t flags;
+} TfLiteXNNPackDelegateOptions;
+TfLiteXNNPackDelegateOptions TfLiteXNNPackDelegateOptionsDefault(void);
+TfLiteDelegate* TfLiteXNNPackDelegateCreate(const TfLiteXNNPackDelegateOptions* options);
+}
 
 static void die(const char* what) {
   fprintf(stderr, "limit: %s\n", what);
@@ -59,6 +68,41 @@ struct Net {
     if (TfLiteInterpreterInvoke(it) != kTfLiteOk) die("a model failed");
   }
   const float* out(int i) { return static_cast<const float*>(TfLiteTensorData(TfLiteInterpreterGetOutputTensor(it, i))); }
+};
+
+// Gate is the motion gate of detect/cv, step by step: 320 pixels wide, grey, brightness evened out by the median ratio,
+// against the mean of the last two seconds.
+struct Gate {
+  cv::Mat small;
+  std::vector<uint16_t> mean;
+  static int grey(const uint8_t* p) { return (p[0] + 2 * p[1] + p[2]) >> 2; }
+  int changed(const cv::Mat& frame) {
+    cv::resize(frame, small, cv::Size(320, 320 * frame.rows / frame.cols), 0, 0, cv::INTER_LINEAR);
+    const uint8_t* px = small.data;
+    const size_t n = small.total();
+    if (mean.size() != n) {
+      mean.resize(n);
+      for (size_t i = 0; i < n; i++) mean[i] = grey(px + 3 * i) << 8;
+      return 0;
+    }
+    int hist[1024] = {}, seen = 0;
+    for (size_t i = 0; i < n; i += 4)
+      if (mean[i] > 8 << 8) hist[std::min((grey(px + 3 * i) << 16) / mean[i], 1023)]++, seen++;
+    int gain = 256;
+    for (int r = 0, below = 0; seen >= 64 && r < 1024; r++)
+      if (below += hist[r], 2 * below > seen) {
+        gain = r;
+        break;
+      }
+    const int level = 18 << 8, follow = 12;
+    int count = 0;
+    for (size_t i = 0; i < n; i++) {
+      const int now = grey(px + 3 * i) << 8, d = now - (mean[i] * gain >> 8);
+      count += d > level || d < -level;
+      mean[i] = mean[i] + (now - mean[i]) * follow / 256;
+    }
+    return count;
+  }
 };
 
 struct Frame {
@@ -114,11 +158,10 @@ static double statusMB(const char* key) {
 }
 
 int main(int argc, char** argv) {
-  if (argc != 7) die("needs CLIP TRACE DETECTOR CLASSIFIER CLASSIFIER_SIDE WARMUP");
+  if (argc != 6) die("needs CLIP TRACE DETECTOR CLASSIFIER WARMUP");
   std::vector<Frame> trace = readTrace(argv[2]);
   Net detector(argv[3]), classifier(argv[4]);
-  (void)argv[5];
-  const size_t warmup = strtoul(argv[6], nullptr, 10);
+  const size_t warmup = strtoul(argv[5], nullptr, 10);
 
   Hand hand;
   std::vector<cv::Mat> mats(3);
@@ -144,7 +187,8 @@ int main(int argc, char** argv) {
     }
   });
 
-  cv::Mat small, gateSmall, gateGrey, gateRef, gateDiff;
+  cv::Mat small;
+  Gate gate;
   size_t n = 0;
   double cpu0 = 0, t0 = 0, sum = 0;
   for (;;) {
@@ -156,14 +200,7 @@ int main(int argc, char** argv) {
       m = hand.full.front();
       hand.full.erase(hand.full.begin());
     }
-    // The gate.
-    cv::resize(*m, gateSmall, cv::Size(320, 180), 0, 0, cv::INTER_LINEAR);
-    cv::cvtColor(gateSmall, gateGrey, cv::COLOR_BGR2GRAY);
-    if (gateRef.empty()) gateGrey.copyTo(gateRef);
-    cv::absdiff(gateGrey, gateRef, gateDiff);
-    cv::threshold(gateDiff, gateDiff, 18, 255, cv::THRESH_BINARY);
-    sum += cv::countNonZero(gateDiff);
-    gateGrey.copyTo(gateRef);
+    sum += gate.changed(*m);
 
     const Frame& fr = n < trace.size() ? trace[n] : trace.back();
     if (fr.detect) {

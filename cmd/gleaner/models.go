@@ -28,7 +28,7 @@ one over while it runs.`,
 	}
 	c.PersistentFlags().StringVarP(&f.file, "config", "c", os.Getenv("GLEANER_CONFIG"), "configuration file, for models.dir")
 	c.PersistentFlags().StringArrayVar(&f.sets, "set", nil, "set one key, such as models.dir=/srv/models (repeatable)")
-	c.AddCommand(newModelsList(&f), newModelsPull(&f), newModelsAdd(&f), newModelsVerify(&f), newModelsUse(&f))
+	c.AddCommand(newModelsList(&f), newModelsPull(&f), newModelsAdd(&f), newModelsVerify(&f), newModelsUse(&f), newModelsPath(&f))
 	return c
 }
 
@@ -244,6 +244,22 @@ func newModelsVerify(f *configFlags) *cobra.Command {
 				return &badInput{fmt.Errorf("%d of %d bundles are not sound: %w", len(errs), len(args), errs[0])}
 			}
 			return nil
+		}}
+}
+
+func newModelsPath(f *configFlags) *cobra.Command {
+	return &cobra.Command{Use: "path BUNDLE", Short: "Where an installed bundle lies", Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			s, err := f.store()
+			if err != nil {
+				return err
+			}
+			dir, err := s.Resolve(args[0])
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(c.OutOrStdout(), dir)
+			return err
 		}}
 }
 

@@ -33,14 +33,14 @@ func run() error {
 	clip := filepath.Join(dir, "still.mp4")
 	source := filepath.Join(shared.Root(), "data", "video", "one-by-one-person-detection.mp4")
 	filter := "[0:v]split[a][b];[a]trim=0:11,setpts=PTS-STARTPTS,tpad=stop_mode=clone:stop_duration=62[x];" +
-		"[b]trim=11:26,setpts=PTS-STARTPTS[y];[x][y]concat=n=2,noise=alls=6:allf=t[v]"
+		"[b]trim=11:20,setpts=PTS-STARTPTS[y];[x][y]concat=n=2,noise=alls=6:allf=t[v]"
 	ff := exec.Command("ffmpeg", "-v", "error", "-y", "-i", source, "-filter_complex", filter, "-map", "[v]", "-c:v", "libx264",
 		"-preset", "ultrafast", "-crf", "20", clip)
 	ff.Stderr = os.Stderr
 	if err := ff.Run(); err != nil {
 		return fmt.Errorf("make the clip: %w", err)
 	}
-	c := exec.Command("bin/gleaner", "replay", "--detect", "ssd-oidv4", "--set", "cameras[0].detect.classes=[Person]",
+	c := exec.Command("bin/gleaner", "replay", "--detect", "ssd-oidv4", "--set", "cameras[0].detect.classes=[Person]", "--set", "cameras[0].detect.min_score=0.3",
 		"--set", "cameras[0].decide.when=end", clip)
 	var summary bytes.Buffer
 	c.Args = append(c.Args, "--json")
