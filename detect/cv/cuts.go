@@ -27,8 +27,9 @@ const (
 	// than objects usually are, or was more objects in the frame before, must be several, and the best neck will do.
 	thinNeck, anyNeck = 0.5, 0.85 // thickness of the neck over that of the thinner side
 	otherColour       = 45        // distance of the mean colours in grey levels
+	tooLong           = 0.5       // how much thinner a cut must be that leaves one side too long
 	// Each side has at least this share of the usual area, and is nearly as long as the short ones of the usual objects.
-	fairPart, anyPart = 0.3, 0.1
+	fairPart, anyPart = 0.4, 0.1
 	shorter, longer   = 0.8, 1.2 // of the usual lengths, at the following quantiles
 	shortQuantile     = 0.05
 	longQuantile      = 0.7 // pairs that were not cut are among the lengths seen
@@ -191,14 +192,23 @@ func (s *splitter) bestCut(n int32, win window, r rule) int {
 	if s.groups[n].length() > r.long || len(s.groups) < r.before {
 		neck, area = anyNeck, r.any
 	}
-	best, at := float32(anyNeck), -1
+	best, at := float32(9), -1
 	for k, e := range s.edges {
 		if e.cut || s.basins[e.a].label != n {
 			continue
 		}
 		a, b := s.reach(e.a, -1, k), s.reach(e.b, -1, k)
 		thin := e.d / min(a.peak, b.peak)
-		if thin < best && (thin < neck || apart(a, b) > otherColour) && r.object(a, win, area) && r.object(b, win, area) {
+		if thin >= neck && (thin >= anyNeck || apart(a, b) <= otherColour) || !r.object(a, win, area) || !r.object(b, win, area) {
+			continue
+		}
+		// A cut that leaves usual lengths is better than a thinner one that leaves something still too long.
+		for _, side := range [2]group{a, b} {
+			if side.length() > r.long {
+				thin += tooLong
+			}
+		}
+		if thin < best {
 			best, at = thin, k
 		}
 	}
