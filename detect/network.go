@@ -58,6 +58,9 @@ const (
 	defaultScore = 0.5
 	faceIoU      = 0.3 // MediaPipe's min_suppression_threshold
 	tileIoS      = 0.7
+
+	// unnamed is what label maps of the TensorFlow Object Detection API write for numbers that no class has.
+	unnamed = "???"
 )
 
 // network runs a detection network over the frame and, where asked, over tiles of it.
@@ -211,7 +214,8 @@ func (n *network) look(r model.Runner, im capture.Image, t region, dst []Detecti
 }
 
 func (n *network) unwanted(d Detection) bool {
-	return d.Class < 0 || d.Class >= len(n.labels) || n.filter.keep != nil && !n.filter.keep[d.Class]
+	return d.Class < 0 || d.Class >= len(n.labels) || n.labels[d.Class] == unnamed ||
+		n.filter.keep != nil && !n.filter.keep[d.Class]
 }
 
 // whole is the detector of kind "frame".
