@@ -94,10 +94,9 @@ void gl_setup(void) {
     // and the latter at the first. It is written once, because another thread may be reading it, and what the user set
     // stays. The time-out is in microseconds and per wait on the socket (the widely copied stimeout is ignored since
     // FFmpeg 5); clips and other protocols pass over both. The probing is cut short because it waits for frames only to
-    // find a rate that nobody asks for: 1.0 s instead of 1.9 s until the first frame at 25 frames/s, and 5 s on a slow
-    // camera. 8 is AV_LOG_FATAL: a camera that drops packets would
-    // fill the journal with its errors.
-    static const int once = setenv("OPENCV_FFMPEG_CAPTURE_OPTIONS", 
+    // find a rate that nobody asks for: 1.0 s instead of 1.9 s until the first frame at 25 frames/s; clips keep their
+    // pixels and times. 8 is AV_LOG_FATAL: a camera that drops packets would fill the journal with its errors.
+    static const int once = setenv("OPENCV_FFMPEG_CAPTURE_OPTIONS",
                                    "rtsp_transport;tcp|timeout;2000000|fpsprobesize;0|analyzeduration;1000000", 0) +
                             setenv("OPENCV_FFMPEG_LOGLEVEL", "8", 0);
     (void)once;
