@@ -28,7 +28,7 @@ one over while it runs.`,
 	}
 	c.PersistentFlags().StringVarP(&f.file, "config", "c", os.Getenv("GLEANER_CONFIG"), "configuration file, for models.dir")
 	c.PersistentFlags().StringArrayVar(&f.sets, "set", nil, "set one key, such as models.dir=/srv/models (repeatable)")
-	c.AddCommand(newModelsList(&f), newModelsPull(&f), newModelsAdd(&f), newModelsVerify(&f), newModelsUse(&f), newModelsPath(&f))
+	c.AddCommand(newModelsList(&f), newModelsPull(&f), newModelsAdd(&f), newModelsVerify(&f), newModelsUse(&f), newModelsPath(&f), newModelsImprint(&f))
 	return c
 }
 

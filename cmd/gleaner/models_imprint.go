@@ -1,0 +1,96 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"gleaner/train/imprint"
+)
+
+func newModelsImprint(f *configFlags) *cobra.Command {
+	o := imprint.DefaultMakeOptions()
+	var use, garments bool
+	var out string
+	c := &cobra.Command{Use: "imprint PICTURES", Short: "Make a classifier out of labelled pictures, in minutes, without training",
+		Long: `Make a classifier bundle out of labelled pictures: a folder with a sub-folder per class, or a list file. The
+backbone that setup fetched computes features, and the class means of them become the classifier (weight imprinting).
+A part of the pictures only measures the result. It is a start: what it reaches stands beside it.`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			if garments {
+				return imprintGarments(c.Context(), out, c.OutOrStdout(), c.ErrOrStderr())
+			}
+			if len(args) == 0 {
+				return &badInput{fmt.Errorf("names no pictures: give a folder with a sub-folder per class")}
+			}
+			o.Pictures, o.NativeDir = args[0], nativeDir()
+			if o.Name == "" {
+				o.Name = bundleName(args[0])
+			}
+			o.Progress = progress(c.ErrOrStderr(), "pictures")
+			made, err := imprint.Make(c.Context(), o)
+			if err != nil {
+				return &badInput{err}
+			}
+			s, err := f.store()
+			if err != nil {
+				return err
+			}
+			id, err := s.Put(made.Manifest, made.Files)
+			if err != nil {
+				return err
+			}
+			if use {
+				if _, err := s.Use(id); err != nil {
+					return err
+				}
+			}
+			_, err = fmt.Fprintf(c.OutOrStdout(), "%s: %.1f %% right on %d pictures that it was not made of (%d made it, %d could not be read)\n",
+				id, 100*made.Manifest.Accuracy, made.Test, made.Train, made.Skipped)
+			return err
+		}}
+	fl := c.Flags()
+	fl.StringVar(&o.Name, "name", "", "name of the bundle (the folder's name)")
+	fl.IntVar(&o.Size, "size", o.Size, "side of the model's input in pixels")
+	fl.Float64Var(&o.Test, "test", o.Test, "share of the pictures that only measure, 0 to 0.5")
+	fl.BoolVar(&use, "use", false, "make it the current bundle")
+	fl.BoolVar(&garments, "garments", false, "make the demo's own head anew out of Fashion-MNIST")
+	fl.StringVar(&out, "out", "model/bundle/catalogue/heads", "with --garments: folder for the head")
+	return c
+}
+
+var notName = regexp.MustCompile(`[^a-z0-9._-]+`)
+
+// bundleName makes a bundle's name out of a path.
+func bundleName(path string) string {
+	s := notName.ReplaceAllString(strings.ToLower(filepath.Base(filepath.Clean(path))), "-")
+	if s = strings.Trim(s, "-."); s == "" {
+		return "pictures"
+	}
+	return s[:min(len(s), 64)]
+}
+
+// progress counts on a terminal, in place; elsewhere it is silent.
+func progress(w io.Writer, what string) func(done, total int) {
+	if !isTerminal(w) {
+		return nil
+	}
+	return func(done, total int) { fmt.Fprintf(w, "\r%d of %d %s\x1b[K", done, total, what) }
+}
+
+func imprintGarments(ctx context.Context, out string, stdout, stderr io.Writer) error {
+	o := imprint.DefaultGarmentsOptions()
+	o.NativeDir, o.Out, o.Progress = nativeDir(), out, progress(stderr, "pictures")
+	r, err := imprint.Garments(ctx, o)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(stdout, "%s: %.2f %% right on the test pictures, %.2f %% on the belt, %d bytes\n", out, 100*r.Stills, 100*r.Belt, r.Bytes)
+	return err
+}
