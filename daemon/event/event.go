@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// Event is one message: Object, Act, Last, Presence, Count, Status, Info, Availability, Metrics or CommandResult. Once
-// published, an event and the slices and maps in it are not changed by anybody.
+// Event is one message: Object, Act, Last, Presence, Crossing, Zone, Crop, Count, Status, Info, Availability, Metrics or
+// CommandResult. Once published, an event and the slices and maps in it are not changed by anybody.
 type Event interface {
 	// value is the event as it goes out: no pointer, the schema filled in, no nil slice where an array is owed.
 	value() Event
@@ -31,13 +31,16 @@ type Sink interface {
 // Value is the event without a pointer around it and with its schema filled in, for type switches.
 func Value(e Event) Event { return e.value() }
 
-// Marshal is the payload of e: for Availability the bare word, for every other event one JSON object without a line
-// end. The same event gives the same bytes. It fails on a number that is not finite and on a value in Metrics or
+// Marshal is the payload of e: for Availability the bare word, for Crop a JPEG, for every other event one JSON object
+// without a line end. The same event gives the same bytes. It fails on a number that is not finite and on a value in Metrics or
 // CommandResult that JSON cannot hold.
 func Marshal(e Event) ([]byte, error) {
 	v := e.value()
-	if a, ok := v.(Availability); ok {
-		return []byte(a), nil
+	switch v := v.(type) {
+	case Availability:
+		return []byte(v), nil
+	case Crop:
+		return v.marshal()
 	}
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)

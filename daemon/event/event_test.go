@@ -43,6 +43,13 @@ func replayObject() event.Object {
 	return o
 }
 
+// liveCrop belongs to liveObject; its picture is the least that begins and ends as a JPEG does.
+func liveCrop() event.Crop {
+	o := liveObject()
+	return event.Crop{ID: o.ID, Boot: o.Boot, Cam: "벨트/1 +#", Track: o.Track, Verdict: o.Verdict, Class: "유리 <glass>", P: o.P,
+		Cap: o.T.Cap - 33000, Rect: o.Box, JPEG: []byte{0xff, 0xd8, 0xff, 0xd9}}
+}
+
 // samples is one event of each type at least, by the name of its golden file; what stands before the first dot is the
 // name of its schema.
 func samples() map[string]event.Event {
@@ -58,6 +65,15 @@ func samples() map[string]event.Event {
 			Phase: event.Entered, At: 1700000000000000},
 		"presence.left": event.Presence{ID: liveObject().ID, Boot: "b-1", Cam: "kiosk", Track: 3, Phase: event.Left,
 			At: 1700000004000000, Verdict: event.Class, Class: "mask", P: 0.99996, DwellMS: 4000},
+		"crossing": event.Crossing{ID: liveObject().ID, Boot: "b-1", Cam: "벨트/1 +#", Line: "문 / door", Track: 17,
+			Direction: event.Back, Class: "person", Forward: 12, Back: 13, Net: -1, Epoch: "b-1", T: liveObject().T},
+		"crossing.replay": event.Crossing{ID: event.ReplayEventID("belt:", "belt-1", 17, "line", "in", 3), Cam: "belt-1", Line: "in",
+			Track: 17, Direction: event.Forward, Forward: 3, Net: 3, T: replayObject().T},
+		"zone.entered": event.Zone{ID: liveObject().ID, Boot: "b-1", Cam: "kiosk", Zone: "앞 #1", Track: 3, Phase: event.Entered,
+			Class: "face", Inside: 2, T: liveObject().T},
+		"zone.left": event.Zone{ID: event.ReplayEventID("belt:", "kiosk", 3, "zone", "앞 #1", 2), Cam: "kiosk", Zone: "앞 #1", Track: 3,
+			Phase: event.Left, DwellMS: 4000.04, T: replayObject().T},
+		"crop":           liveCrop(),
 		"count":          event.Count{Cam: "벨트/1 +#", Class: "유리 / glass", N: 18446744073709551615, Epoch: "b-1"},
 		"status.online":  event.Status{Cam: "belt-1", State: event.Online, Since: 1700000000000000},
 		"status.offline": event.Status{Cam: "belt-1", State: event.Offline, Reason: "no such device", Since: 1},
@@ -110,6 +126,14 @@ func TestGolden(t *testing.T) {
 	for name, e := range samples() {
 		t.Run(name, func(t *testing.T) {
 			got := payload(t, e)
+			kind, _, _ := strings.Cut(name, ".")
+			if kind == "crop" { // its JSON is in the picture's comment
+				note, err := event.CropComment(got)
+				if err != nil {
+					t.Fatal(err)
+				}
+				got = note
+			}
 			file := filepath.Join("testdata", name+".golden")
 			if *update {
 				if err := os.WriteFile(file, append(got, '\n'), 0o644); err != nil {
@@ -123,17 +147,16 @@ func TestGolden(t *testing.T) {
 			if !bytes.Equal(append(got, '\n'), want) {
 				t.Errorf("got  %s\nwant %s(go test ./daemon/event -update writes it anew)", got, want)
 			}
-			if again := payload(t, e); !bytes.Equal(got, again) {
-				t.Errorf("the second marshalling differs:\n%s\n%s", got, again)
+			if one, again := payload(t, e), payload(t, e); !bytes.Equal(one, again) {
+				t.Errorf("the second marshalling differs:\n%s\n%s", one, again)
 			}
-			kind, _, _ := strings.Cut(name, ".")
 			seen[kind] = true
 			validate(t, kind, got)
 		})
 	}
 	files, _ := fs.Glob(event.Schemas(), "*.json")
-	if len(files) != 10 {
-		t.Errorf("%d schemas, want 10: %v", len(files), files)
+	if len(files) != 13 {
+		t.Errorf("%d schemas, want 13: %v", len(files), files)
 	}
 	for _, f := range files {
 		if !seen[strings.TrimSuffix(f, ".json")] {
@@ -273,6 +296,18 @@ func TestIDs(t *testing.T) {
 			t.Errorf("another %s has the same id", what)
 		}
 	}
+	c := event.ReplayEventID("file:a.mp4", "cam", 1, "line", "in", 1)
+	if c != event.ReplayEventID("file:a.mp4", "cam", 1, "line", "in", 1) {
+		t.Error("the id of a crossing is another the second time")
+	}
+	for what, id := range map[string]string{
+		"object": a, "kind": event.ReplayEventID("file:a.mp4", "cam", 1, "zone", "in", 1),
+		"name": event.ReplayEventID("file:a.mp4", "cam", 1, "line", "out", 1), "number": event.ReplayEventID("file:a.mp4", "cam", 1, "line", "in", 2),
+	} {
+		if id == c {
+			t.Errorf("another %s has the same id", what)
+		}
+	}
 	l, m := event.LiveID(), event.LiveID()
 	if v, err := uuid.Parse(l); err != nil || v.Version() != 7 || l >= m {
 		t.Errorf("%s then %s: %v", l, m, err)
@@ -297,6 +332,7 @@ func TestJSONLines(t *testing.T) {
 			for range 50 {
 				j.Publish(replayObject())
 				j.Publish(event.AvailOnline)
+				j.Publish(liveCrop())
 			}
 		})
 	}

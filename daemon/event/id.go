@@ -30,3 +30,15 @@ func ReplayID(source, cam string, track int64) string {
 	b = binary.BigEndian.AppendUint64(b, uint64(track))
 	return uuid.NewHash(sha256.New(), replaySpace, b, 8).String()
 }
+
+// ReplayEventID is the id of something that an object did in a replay, such as the n-th crossing of a line: made as
+// ReplayID is, and of what it did besides.
+func ReplayEventID(source, cam string, track int64, what, name string, n uint64) string {
+	b := []byte(ReplayID(source, cam, track))
+	b = binary.BigEndian.AppendUint64(b, uint64(len(what)))
+	b = append(b, what...)
+	b = binary.BigEndian.AppendUint64(b, uint64(len(name)))
+	b = append(b, name...)
+	b = binary.BigEndian.AppendUint64(b, n)
+	return uuid.NewHash(sha256.New(), replaySpace, b, 8).String()
+}

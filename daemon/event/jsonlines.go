@@ -7,7 +7,7 @@ import (
 )
 
 // JSONLines writes each event as one line of JSON, for a replay. Unlike a live Sink it waits for its writer and loses
-// nothing: a replay is as slow as whoever reads it. Availability, which is no JSON, is left out.
+// nothing: a replay is as slow as whoever reads it. Availability and Crop, which are no JSON, are left out.
 type JSONLines struct {
 	mu  sync.Mutex
 	w   io.Writer
@@ -19,7 +19,8 @@ func NewJSONLines(w io.Writer) *JSONLines { return &JSONLines{w: w} }
 
 // Publish writes the event. After the first error it writes nothing more; Err says which.
 func (j *JSONLines) Publish(e Event) {
-	if _, ok := e.value().(Availability); ok {
+	switch e.value().(type) {
+	case Availability, Crop:
 		return
 	}
 	b, err := Marshal(e)

@@ -219,7 +219,7 @@ func connected(p *mqtt.Publisher) func() bool {
 // conserved is nil when nothing is lost without being counted.
 func conserved(s mqtt.Stats) error {
 	var errs []error
-	for name, l := range map[string]mqtt.LaneStats{"act": s.ActLane, "object": s.ObjectLane, "state": s.StateLane} {
+	for name, l := range map[string]mqtt.LaneStats{"act": s.ActLane, "object": s.ObjectLane, "state": s.StateLane, "crop": s.CropLane} {
 		if l.Queued < 0 || l.Published != uint64(l.Queued)+l.Acked+l.Replaced+l.LostAll() {
 			errs = append(errs, fmt.Errorf("%s: %+v does not add up", name, l))
 		}

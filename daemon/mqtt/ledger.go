@@ -11,7 +11,7 @@ import (
 // Why a message was given up.
 const (
 	LostOverflow    = "overflow"    // the queue was full and it was the oldest
-	LostOffline     = "offline"     // a live verdict while the broker was away
+	LostOffline     = "offline"     // a live verdict or a picture while the broker was away
 	LostLate        = "late"        // a live verdict that waited past its deadline
 	LostShutdown    = "shutdown"    // still waiting when the time to close was over
 	LostUnconfirmed = "unconfirmed" // sent, but not acknowledged when the time to close was over: it may have arrived
@@ -19,8 +19,13 @@ const (
 	LostEncoding    = "encoding"    // it has no JSON, no topic, or a topic too long for MQTT
 )
 
+// Losses are the reasons, all of them.
+func Losses() []string {
+	return []string{LostOverflow, LostOffline, LostLate, LostShutdown, LostUnconfirmed, LostClosed, LostEncoding}
+}
+
 // LaneStats is what became of the messages of a lane. At any moment Published = Queued + Acked + Replaced + the sum of
-// Lost, where Acked counts hand-overs to the connection on the act lane and of metrics, which nobody acknowledges.
+// Lost, where Acked counts hand-overs to the connection of acts, crops and metrics, which nobody acknowledges.
 type LaneStats struct {
 	Published uint64 `json:"published"`
 	Queued    int    `json:"queued"` // waiting, or sent and not acknowledged yet

@@ -51,7 +51,7 @@ type Options struct {
 	BackoffMin time.Duration `yaml:"backoff_min"`
 	BackoffMax time.Duration `yaml:"backoff_max"`
 
-	// Queue is how many object records wait in memory while the broker is away; the oldest goes first when it is full.
+	// Queue is how many records (objects, crossings, zones) wait in memory while the broker is away; the oldest goes first when it is full.
 	Queue int `yaml:"queue"`
 	// ActMaxAge is how long a live verdict may wait for its connection before it is dropped as late.
 	ActMaxAge time.Duration `yaml:"act_max_age"`

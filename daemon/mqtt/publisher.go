@@ -21,8 +21,9 @@ type Stats struct {
 	Main   Connection `json:"main"` // everything but act
 
 	ActLane     LaneStats `json:"act_lane"`
-	ObjectLane  LaneStats `json:"object_lane"`  // objects, presence, answers to commands
+	ObjectLane  LaneStats `json:"object_lane"`  // objects, presence, crossings, zones, answers to commands
 	StateLane   LaneStats `json:"state_lane"`   // retained values and metrics
+	CropLane    LaneStats `json:"crop_lane"`    // pictures of objects
 	CommandLost uint64    `json:"command_lost"` // commands that came faster than they were carried out
 }
 
@@ -110,7 +111,9 @@ func (p *Publisher) start(d dialer) {
 			p.cmdLost.Add(1)
 		}
 	}
-	p.rec = &recorder{lane: newLane("main", d), q: newQueue(p.o.Queue), b: newBoard(), topics: p.topics, enough: p.enough}
+	p.rec = &recorder{lane: newLane("main", d), q: newQueue(p.o.Queue), b: newBoard(), crops: newQueue(maxCrops),
+		topics: p.topics, enough: p.enough}
+	p.rec.crops.close(LostOffline)
 
 	cctx, stop := context.WithCancel(context.Background())
 	p.stopCommands = stop
@@ -129,17 +132,19 @@ func (p *Publisher) Node() string { return p.o.Node }
 // Broker is the embedded broker, nil when another is used.
 func (p *Publisher) Broker() *Broker { return p.broker }
 
-// Publish takes an event and returns at once, whatever the network does: an act is dropped unless its connection
-// stands, records wait in the queue, and of status, count, info, last and metrics the latest of each topic. The
-// availability is the publisher's own business; one that comes in here is ignored.
+// Publish takes an event and returns at once, whatever the network does: an act or a crop is dropped unless its
+// connection stands, records wait in the queue, and of status, count, info, last and metrics the latest of each topic.
+// The availability is the publisher's own business; one that comes in here is ignored.
 func (p *Publisher) Publish(e event.Event) {
 	switch v := event.Value(e).(type) {
 	case event.Act:
 		p.act.q.push(v, time.Now())
 		p.act.nudge()
 		return
-	case event.Object, event.Presence, event.CommandResult:
+	case event.Object, event.Presence, event.Crossing, event.Zone, event.CommandResult:
 		p.rec.q.push(v, time.Now())
+	case event.Crop:
+		p.rec.crops.push(v, time.Now())
 	case event.Availability:
 		return
 	default:
@@ -152,7 +157,7 @@ func (p *Publisher) Publish(e event.Event) {
 // Stats is what became of everything so far. It may be called from any goroutine.
 func (p *Publisher) Stats() Stats {
 	s := Stats{Broker: p.rec.d.hostport, Own: p.broker != nil, ActLane: p.act.q.stats(), ObjectLane: p.rec.q.stats(),
-		StateLane: p.rec.b.stats(), CommandLost: p.cmdLost.Load()}
+		StateLane: p.rec.b.stats(), CropLane: p.rec.crops.stats(), CommandLost: p.cmdLost.Load()}
 	s.Act.Connected, s.Act.Reconnects, s.Act.LastError = p.act.status()
 	s.Main.Connected, s.Main.Reconnects, s.Main.LastError = p.rec.status()
 	return s
@@ -180,6 +185,7 @@ func (p *Publisher) shutdown(ctx context.Context) {
 	p.stopCommands()
 	p.act.q.close(LostClosed)
 	p.rec.q.close(LostClosed)
+	p.rec.crops.close(LostClosed)
 	p.rec.b.close()
 	close(p.closing)
 
@@ -232,7 +238,7 @@ func (p *Publisher) reportLoss() {
 		}
 		now := map[string]uint64{}
 		s := p.Stats()
-		for lane, l := range map[string]LaneStats{"act": s.ActLane, "object": s.ObjectLane, "state": s.StateLane} {
+		for lane, l := range map[string]LaneStats{"act": s.ActLane, "object": s.ObjectLane, "state": s.StateLane, "crop": s.CropLane} {
 			for why, n := range l.Lost {
 				now[lane+" "+why] = n
 			}

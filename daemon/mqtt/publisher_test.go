@@ -38,6 +38,8 @@ func TestForeignBrokerAndClient(t *testing.T) {
 	p.Publish(o.Last())
 	p.Publish(event.Count{Cam: o.Cam, Class: "유리 / +", N: 3, Epoch: "b"})
 	p.Publish(event.Presence{ID: o.ID, Cam: o.Cam, Phase: event.Entered, At: 1})
+	p.Publish(event.Crossing{ID: o.ID, Cam: o.Cam, Line: "문/1", Direction: event.Back, Back: 1, Net: -1})
+	p.Publish(event.Zone{ID: o.ID, Cam: o.Cam, Zone: "#", Phase: event.Entered, Inside: 1})
 	p.Publish(event.Metrics{At: 1, Values: map[string]float64{"a": 1}})
 	cam := base + "cam/벨트%2F1%20%2B%23/"
 	for topic, part := range map[string]string{
@@ -49,6 +51,8 @@ func TestForeignBrokerAndClient(t *testing.T) {
 		cam + "last":                  `"schema":"last/1"`,
 		cam + "count/유리%20%2F%20%2B ": `"n":3`,
 		cam + "presence":              `"phase":"entered"`,
+		cam + "line/문%2F1 ":           `"direction":"back"`,
+		cam + "zone/%23 ":             `"phase":"entered"`,
 		base + "metrics":              `"values":{"a":1}`,
 	} {
 		eventually(t, topic, func() bool { return s.has(topic, part) })
@@ -75,6 +79,39 @@ func TestForeignBrokerAndClient(t *testing.T) {
 	}
 	if n := len(late.all()); n != 5 {
 		t.Errorf("%d topics are retained, want 5: %q", n, late.all())
+	}
+}
+
+// TestCrops: pictures go out at QoS 0 beside the records, are lost at once while the broker is away, and take no record's
+// place.
+func TestCrops(t *testing.T) {
+	m := newMosquitto(t)
+	s := subscribe(t, m.addr(), "-t", "gleaner/#")
+	p := open(t, testOptions(m.url()))
+	o := object(1)
+	crop := event.Crop{ID: o.ID, Cam: o.Cam, Track: 1, Verdict: o.Verdict, JPEG: []byte{0xff, 0xd8, 0xff, 0xd9}}
+	eventually(t, "the picture", func() bool {
+		p.Publish(crop)
+		return s.has("0 gleaner/v1/공장%201/line%2F3/cam/벨트%2F1%20%2B%23/crop", `"id":"`+o.ID+`"`)
+	})
+	p.Publish(event.Crop{Cam: "no picture"})
+	eventually(t, "counted", func() bool { return p.Stats().CropLane.Lost[mqtt.LostEncoding] == 1 })
+	m.kill()
+	eventually(t, "away", func() bool { return !p.Stats().Main.Connected })
+	before := p.Stats()
+	for range 100 {
+		p.Publish(crop)
+	}
+	p.Publish(o)
+	eventually(t, "lost", func() bool {
+		return p.Stats().CropLane.Lost[mqtt.LostOffline] >= before.CropLane.Lost[mqtt.LostOffline]+100
+	})
+	if now := p.Stats(); now.CropLane.Queued != 0 || now.ObjectLane.Queued != before.ObjectLane.Queued+1 || conserved(now) != nil {
+		t.Errorf("%v: %+v", conserved(now), now)
+	}
+	shut(p, 300*time.Millisecond)
+	if now := p.Stats(); now.CropLane.Queued != 0 || conserved(now) != nil {
+		t.Errorf("%v: %+v", conserved(now), now)
 	}
 }
 

@@ -8,6 +8,9 @@ import (
 	"gleaner/daemon/event"
 )
 
+// maxCrops is how many pictures wait for their turn, some megabytes at most; the oldest goes first.
+const maxCrops = 32
+
 // window is how many messages may be on the wire unacknowledged.
 const window = 64
 
@@ -24,15 +27,17 @@ const (
 	flyRecord flightKind = iota // from the queue: kept until it is acknowledged
 	flyState                    // from the board, retained: a repeat on the next connection settles it
 	flyOnce                     // from the board, QoS 0: gone with the connection
+	flyCrop                     // a picture, QoS 0: gone with the connection
 )
 
 // recorder is the lane of everything but live verdicts: records and answers from the queue, latest values from the
-// board, QoS 1. What was sent and not acknowledged when a connection breaks is sent first on the next one, and never
+// board, QoS 1, and pictures while nothing else waits. What was sent and not acknowledged when a connection breaks is sent first on the next one, and never
 // gives way to newer records, so that each is either delivered or counted as lost, not both.
 type recorder struct {
 	lane
 	q      *queue
 	b      *board
+	crops  *queue // open while connected: what cannot be sent soon is not worth its memory
 	topics Topics
 	enough chan struct{} // closed: say "stopped" now, whatever still waits
 
@@ -49,6 +54,9 @@ func (r *recorder) done() bool { return r.saidGoodby }
 // work sends until the connection is lost; while closing, until nothing waits, and then says "stopped".
 func (r *recorder) work(k *link) (ended bool) {
 	defer r.abandon()
+	if !r.over() {
+		r.crops.open()
+	}
 	r.b.again(r.flown)
 	r.flown = 0
 	k.publish(r.topics.Availability(), 1, true, []byte(event.AvailOnline))
@@ -88,7 +96,7 @@ func (r *recorder) stopNow() bool {
 	case <-r.enough:
 		return true
 	default:
-		return r.over() && len(r.fly) == 0 && len(r.resend) == 0 && r.q.empty() && r.b.empty()
+		return r.over() && len(r.fly) == 0 && len(r.resend) == 0 && r.q.empty() && r.b.empty() && r.crops.empty()
 	}
 }
 
@@ -106,7 +114,7 @@ func (r *recorder) fill(k *link) error {
 			continue
 		}
 		qos := byte(1)
-		if f.kind == flyOnce {
+		if f.kind == flyOnce || f.kind == flyCrop {
 			qos = 0
 		}
 		f.token = k.publish(topic, qos, retained, payload)
@@ -146,12 +154,17 @@ func (r *recorder) next() (f flight, retained, ok bool) {
 			return f, false, true
 		}
 	}
-	return f, false, false
+	f.it, ok = r.crops.pop()
+	f.kind = flyCrop
+	return f, false, ok
 }
 
 func (r *recorder) ledgerOf(f flight) *ledger {
-	if f.kind == flyRecord {
+	switch f.kind {
+	case flyRecord:
 		return &r.q.ledger
+	case flyCrop:
+		return &r.crops.ledger
 	}
 	return &r.b.ledger
 }
@@ -192,9 +205,13 @@ func (r *recorder) abandon() {
 			again = append(again, f.it)
 		case flyState:
 			r.flown++
-		case flyOnce:
-			r.b.lost(1, LostOffline)
+		case flyOnce, flyCrop:
+			r.ledgerOf(f).lost(1, LostOffline)
 		}
+	}
+	if !r.over() {
+		r.crops.close(LostOffline)
+		r.crops.clear(LostOffline)
 	}
 	r.fly = r.fly[:0]
 	r.resend = append(again, r.resend...)
@@ -225,6 +242,7 @@ func (r *recorder) giveUp() {
 	r.b.lost(r.flown, LostUnconfirmed)
 	r.resend, r.flown = nil, 0
 	r.q.clear(LostShutdown)
+	r.crops.clear(LostShutdown)
 	r.b.drop(LostShutdown)
 }
 

@@ -32,11 +32,17 @@ func (t Topics) Info() string { return t.base + "info" }
 // Metrics carries the device's numbers.
 func (t Topics) Metrics() string { return t.base + "metrics" }
 
-// Cam is a topic of a camera: what is "status", "act", "object", "last" or "presence".
+// Cam is a topic of a camera: what is "status", "act", "object", "last", "presence" or "crop".
 func (t Topics) Cam(cam, what string) string { return t.base + "cam/" + Escape(cam) + "/" + what }
 
 // Count is where the count of a class is retained.
 func (t Topics) Count(cam, class string) string { return t.Cam(cam, "count/"+Escape(class)) }
+
+// Line is where the crossings of a line are reported.
+func (t Topics) Line(cam, line string) string { return t.Cam(cam, "line/"+Escape(line)) }
+
+// Zone is where the coming and going in a zone is reported.
+func (t Topics) Zone(cam, zone string) string { return t.Cam(cam, "zone/"+Escape(zone)) }
 
 // Command is where a command comes in.
 func (t Topics) Command(verb string) string { return t.base + "cmd/" + Escape(verb) }
@@ -71,6 +77,12 @@ func (t Topics) Of(e event.Event) string {
 		return t.Cam(e.Cam, "last")
 	case event.Presence:
 		return t.Cam(e.Cam, "presence")
+	case event.Crossing:
+		return t.Line(e.Cam, e.Line)
+	case event.Zone:
+		return t.Zone(e.Cam, e.Zone)
+	case event.Crop:
+		return t.Cam(e.Cam, "crop")
 	case event.Status:
 		return t.Cam(e.Cam, "status")
 	case event.Count:
