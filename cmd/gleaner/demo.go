@@ -166,7 +166,7 @@ func (d *demo) line(out io.Writer, begin, end string) {
 	if !ok {
 		return
 	}
-	fmt.Fprintf(out, "%s%d garments passed, %d counted (%d missed, %d twice), %d right = %.1f %%%s",
+	fmt.Fprintf(out, "%s%d passed, %d counted (%d missed, %d twice), %d right = %.1f %%%s",
 		begin, r.Objects, r.Counted, r.Missed, r.Doubled, r.Right, 100*float64(r.Right)/float64(max(1, r.Counted)), end)
 }
 

@@ -1,5 +1,7 @@
 // Command gleaner gleans labelled objects out of camera frames and publishes one verdict per object. This package is
 // the verbs and nothing else: each reads its flags, calls the part that does the work, and prints.
+//
+// Long because it is one verb after the other, a file each, and they have nothing to hide from each other.
 package main
 
 import (
