@@ -110,6 +110,7 @@ type books struct {
 func (p *Pipeline) settle() {
 	b := &p.stats
 	b.open.InView, b.open.Pending = len(p.objects), 0
+	b.open.BeltX, b.open.BeltY, b.open.BeltMoves = p.tracker.BeltSpeed()
 	for _, o := range p.objects {
 		if !o.done {
 			b.open.Pending++
@@ -139,6 +140,10 @@ type PipelineStats struct {
 	Withheld [withheldReasons]uint64
 	InView   int // objects that are followed now
 	Pending  int // of them, those without a verdict so far
+	// BeltX and BeltY are the speed that the objects share, in pixels per second, while BeltMoves says that they move as
+	// one; see track.Tracker.
+	BeltX, BeltY float64
+	BeltMoves    bool
 }
 
 // Sequence numbers the records of a node without gaps, in the order of publishing. It is shared by all cameras.
@@ -191,6 +196,7 @@ type Pipeline struct {
 	gate      detect.Gate
 	detector  detect.Detector
 	tracker   *track.Tracker
+	traffic   *traffic // nil: no line and no zone
 	models    *Live
 	classify  classify.Options
 	quality   classify.Quality
@@ -220,7 +226,8 @@ type Pipeline struct {
 // NewPipeline puts the parts together.
 func NewPipeline(o PipelineOptions) *Pipeline {
 	return &Pipeline{name: o.Name, source: o.Source, boot: o.Boot, detectorModel: o.DetectorModel, rev: o.Rev,
-		replay: o.Replay, gate: o.Gate, detector: o.Detector, tracker: track.New(o.Track), models: o.Models,
+		replay: o.Replay, gate: o.Gate, detector: o.Detector, tracker: track.New(o.Track),
+		traffic: newTraffic(o.Track), models: o.Models,
 		classify: o.Classify, decide: o.Decide, sink: o.Sink, seq: o.Sequence, clock: o.Clock, meter: o.Meter,
 		viewer: o.Viewer, onVerdict: o.OnVerdict, trace: o.Trace, counts: map[string]uint64{}}
 }

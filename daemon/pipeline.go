@@ -42,6 +42,7 @@ func (p *Pipeline) Step(ctx context.Context, f *capture.Frame) (err error) {
 
 	tracks, ended := p.tracker.Update(f.Time, p.dets)
 	p.follow(tracks, f)
+	p.cross(f, tracks, ended)
 	p.meter.lap(StageTrack)
 
 	if p.models != nil && len(p.objects) > 0 {
@@ -83,6 +84,9 @@ func (p *Pipeline) Flush() {
 	}
 	for len(p.objects) > 0 {
 		p.end(p.objects[0].id, WithheldEnd, now)
+	}
+	if ended := p.tracker.Flush(); p.traffic != nil {
+		p.report(p.last, now, nil, ended)
 	}
 	p.settle()
 }

@@ -147,6 +147,9 @@ type inbox struct {
 	acts    []event.Act
 	lasts   []event.Last
 	counts  []event.Count
+	crossed []event.Crossing
+	visits  []event.Zone
+	crops   []event.Crop
 }
 
 func (b *inbox) Publish(e event.Event) {
@@ -168,6 +171,14 @@ func (b *inbox) Publish(e event.Event) {
 		b.lasts, kind = append(b.lasts, v), "last"
 	case event.Count:
 		b.counts, kind = append(b.counts, v), "count"
+	case event.Crossing:
+		b.crossed, kind = append(b.crossed, v), "crossing"
+		b.lines.Write(append(raw, '\n'))
+	case event.Zone:
+		b.visits, kind = append(b.visits, v), "zone"
+		b.lines.Write(append(raw, '\n'))
+	case event.Crop:
+		b.crops, kind = append(b.crops, v), "crop"
 	default:
 		b.t.Errorf("a pipeline published %T", v)
 		return
@@ -211,8 +222,13 @@ func validEvent(kind string, raw []byte) error {
 	if err != nil {
 		return err
 	}
-	if kind == "availability" {
+	switch kind {
+	case "availability":
 		raw, _ = json.Marshal(string(raw))
+	case "crop":
+		if raw, err = event.CropComment(raw); err != nil {
+			return err
+		}
 	}
 	s := all[kind]
 	if s == nil {

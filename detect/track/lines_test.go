@@ -25,6 +25,11 @@ func TestOptions(t *testing.T) {
 		{"lines[0].name: is missing", func(o *Options) { o.Lines = []Line{{A: Point{0, 1}}} }},
 		{"lines[0].b: [2 0]", func(o *Options) { o.Lines = []Line{{Name: "l", B: Point{2, 0}}} }},
 		{"lines[0].b: is the same", func(o *Options) { o.Lines = []Line{{Name: "l"}} }},
+		{`lines[1].name: "l" is also the name of lines[0]`, func(o *Options) { o.Lines = []Line{{"l", Point{}, Point{1, 1}}, {"l", Point{}, Point{1, 1}}} }},
+		{`zones[1].name: "z" is also the name of zones[0]`, func(o *Options) {
+			z := Zone{Name: "z", Polygon: []Point{{}, {1, 0}, {1, 1}}}
+			o.Zones = []Zone{z, z}
+		}},
 		{"zones[0].polygon: has 2", func(o *Options) { o.Zones = []Zone{{Name: "z", Polygon: make([]Point, 2)}} }},
 		{"zones[0].polygon[1]: [0 -1]", func(o *Options) { o.Zones = []Zone{{Name: "z", Polygon: []Point{{}, {0, -1}, {}}}} }},
 	} {

@@ -2,6 +2,7 @@ package track
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -20,8 +21,11 @@ type Options struct {
 	MaxLost time.Duration `yaml:"max_lost"`
 	// MaxTracks bounds the tracks at one time, 1 to 1000; what would be more is not begun.
 	MaxTracks int `yaml:"max_tracks"`
-	// Lines and Zones are what a Counter reports on.
+	// Lines are segments whose crossings are counted and published, such as
+	// [{name: door, a: [0.5, 1], b: [0.5, 0]}], which objects that move to the right cross forward.
 	Lines []Line `yaml:"lines"`
+	// Zones are areas whose entries and exits are published, such as
+	// [{name: table, polygon: [[0.2, 0.2], [0.8, 0.2], [0.8, 0.8], [0.2, 0.8]]}].
 	Zones []Zone `yaml:"zones"`
 }
 
@@ -56,10 +60,16 @@ func (o Options) Validate() error {
 		if err := l.validate(); err != nil {
 			return fmt.Errorf("lines[%d].%w", i, err)
 		}
+		if j := slices.IndexFunc(o.Lines, func(x Line) bool { return x.Name == l.Name }); j < i {
+			return fmt.Errorf("lines[%d].name: %q is also the name of lines[%d]", i, l.Name, j)
+		}
 	}
 	for i, z := range o.Zones {
 		if err := z.validate(); err != nil {
 			return fmt.Errorf("zones[%d].%w", i, err)
+		}
+		if j := slices.IndexFunc(o.Zones, func(x Zone) bool { return x.Name == z.Name }); j < i {
+			return fmt.Errorf("zones[%d].name: %q is also the name of zones[%d]", i, z.Name, j)
 		}
 	}
 	return nil
