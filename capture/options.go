@@ -52,10 +52,11 @@ type Controls struct {
 	Focus        string `yaml:"focus"`         // distance of the lens
 }
 
-// DefaultOptions is a live source that counts as stalled after 3 s and reconnects between 250 ms and 5 s.
+// DefaultOptions is a live source that counts as stalled after 3 s and reconnects after 250 ms to 3 s: a
+// stream that takes a second to show its first frame is back within 5 s of its return.
 func DefaultOptions() Options {
 	return Options{Pace: "live", Stall: 3 * time.Second, BackoffMin: 250 * time.Millisecond,
-		BackoffMax: 4 * time.Second, Belt: DefaultBeltOptions()}
+		BackoffMax: 3 * time.Second, Belt: DefaultBeltOptions()}
 }
 
 // Validate names the first key that is out of range.
