@@ -290,9 +290,10 @@ func describe(v any) string {
 	return fmt.Sprint(v)
 }
 
-// nearest is the key that a misspelt name most likely meant, by edit distance (Levenshtein 1966), at most 3 away.
+// nearest is the key that a misspelt name most likely meant, by edit distance (Levenshtein 1966): at most 3 away, and less
+// than half of it wrong.
 func nearest(name string, keys []key) string {
-	best, bestDist := "", 4
+	best, bestDist := "", min(4, (len(name)+1)/2)
 	for _, k := range keys {
 		if d := distance(name, k.name); d < bestDist {
 			best, bestDist = k.name, d

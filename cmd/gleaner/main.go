@@ -77,16 +77,14 @@ Your own line:  gleaner run -c gleaner.yaml
 Try a clip:     gleaner replay clip.mp4
 What is wrong?  gleaner doctor -c gleaner.yaml`,
 		SilenceUsage: true, SilenceErrors: true, Version: version,
-		Args: cobra.NoArgs,
+		Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return &badInput{fmt.Errorf("%w; see %s --help", err, c.CommandPath())}
 	})
 	root.AddCommand(newRun(restore), newReplay(), newOnce(), newCheck(), newDoctor(), newBench(), newModels(), newVersion())
-	for _, c := range root.Commands() {
-		markArgs(c)
-	}
+	markArgs(root)
 	return root
 }
 
