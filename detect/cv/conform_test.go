@@ -23,7 +23,7 @@ func TestMotionConforms(t *testing.T) {
 					t.Fatal(err)
 				}
 				return d
-			}, detecttest.Scene(640, 360, 60, 50), mats())
+			}, detecttest.Scene(320, 180, 30, 25), mats())
 		})
 	}
 }

@@ -26,11 +26,11 @@ const (
 	// What has a usual size is cut only at a thin neck, or at any between things of different colours; what is longer
 	// than objects usually are, or was more objects in the frame before, must be several, and the best neck will do.
 	thinNeck, anyNeck = 0.5, 0.85 // thickness of the neck over that of the thinner side
-	otherColour       = 45        // distance of the mean colours in grey levels
+	otherColour       = 38        // distance of the mean colours in grey levels
 	tooLong           = 0.5       // how much thinner a cut must be that leaves one side too long
 	// Each side has at least this share of the usual area, and is nearly as long as the short ones of the usual objects.
 	fairPart, anyPart = 0.4, 0.1
-	shorter, longer   = 0.8, 1.2 // of the usual lengths, at the following quantiles
+	shorter, longer   = 0.7, 1.2 // of the usual lengths, at the following quantiles
 	shortQuantile     = 0.05
 	longQuantile      = 0.7 // pairs that were not cut are among the lengths seen
 	learnSizes        = 200 // views, not objects, before lengths are believed
@@ -199,7 +199,11 @@ func (s *splitter) bestCut(n int32, win window, r rule) int {
 		}
 		a, b := s.reach(e.a, -1, k), s.reach(e.b, -1, k)
 		thin := e.d / min(a.peak, b.peak)
-		if thin >= neck && (thin >= anyNeck || apart(a, b) <= otherColour) || !r.object(a, win, area) || !r.object(b, win, area) {
+		limit, least := neck, area
+		if apart(a, b) > otherColour {
+			limit, least = anyNeck, r.any
+		}
+		if thin >= limit || !r.object(a, win, least) || !r.object(b, win, least) {
 			continue
 		}
 		// A cut that leaves usual lengths is better than a thinner one that leaves something still too long.

@@ -17,7 +17,7 @@ type stage struct {
 }
 
 func (s *stage) draw(squares ...[3]int) capture.Image {
-	im := capture.NewImage(640, 360)
+	im := capture.NewImage(320, 180)
 	for y := range im.H {
 		row := im.Row(y)
 		for x := range im.W {
@@ -28,7 +28,7 @@ func (s *stage) draw(squares ...[3]int) capture.Image {
 				}
 			}
 			for c := range 3 {
-				row[3*x+c] = byte(min(max(float64(v[c])*s.light+s.rng.NormFloat64()*2, 0), 255))
+				row[3*x+c] = byte(min(max(float64(v[c])*s.light+s.rng.Float64()*6-3, 0), 255))
 			}
 		}
 	}
@@ -61,13 +61,13 @@ func TestStandingObjectStays(t *testing.T) {
 	o := detect.DefaultOptions()
 	o.Motion.Learn = time.Second
 	// It comes at frame 20 and stands; the detector learns every second and must not learn it.
-	watch(t, o, 150, func(k int) capture.Image {
+	watch(t, o, 90, func(k int) capture.Image {
 		if k < 20 {
 			return s.draw()
 		}
-		return s.draw([3]int{200, 100, 80})
+		return s.draw([3]int{100, 50, 40})
 	}, func(k int, got []detect.Detection) {
-		if k > 5 && k < 20 && len(got) > 0 || k >= 20 && !isAt(got, 200, 100, 80) {
+		if k > 5 && k < 20 && len(got) > 0 || k >= 20 && !isAt(got, 100, 50, 40) {
 			t.Errorf("frame %d: %v", k, got)
 		}
 	})
@@ -84,11 +84,11 @@ func TestLightStepIsNotMotion(t *testing.T) {
 				s.light = 1.2
 			}
 			if object && k >= 10 {
-				return s.draw([3]int{200, 100, 80})
+				return s.draw([3]int{100, 50, 40})
 			}
 			return s.draw()
 		}, func(k int, got []detect.Detection) {
-			if k < 10 && len(got) > 0 || k >= 10 && object && !isAt(got, 200, 100, 80) || !object && len(got) > 0 {
+			if k < 10 && len(got) > 0 || k >= 10 && object && !isAt(got, 100, 50, 40) || !object && len(got) > 0 {
 				t.Errorf("object %v, frame %d: %v", object, k, got)
 			}
 		})
@@ -100,11 +100,11 @@ func TestGhost(t *testing.T) {
 	s := &stage{rng: rand.New(rand.NewPCG(3, 3)), light: 1}
 	watch(t, detect.DefaultOptions(), 40, func(k int) capture.Image {
 		if k < 10 {
-			return s.draw([3]int{200, 100, 80})
+			return s.draw([3]int{100, 50, 40})
 		}
-		return s.draw([3]int{420, 200, 80})
+		return s.draw([3]int{210, 100, 40})
 	}, func(k int, got []detect.Detection) {
-		if k >= 14 && !isAt(got, 420, 200, 80) {
+		if k >= 14 && !isAt(got, 210, 100, 40) {
 			t.Errorf("frame %d: %v", k, got)
 		}
 	})
@@ -119,9 +119,9 @@ func TestMotionRegion(t *testing.T) {
 		if k < 10 {
 			return s.draw()
 		}
-		return s.draw([3]int{100, 60, 80}, [3]int{100, 260, 80}, [3]int{450, 60, 80})
+		return s.draw([3]int{50, 30, 40}, [3]int{50, 130, 40}, [3]int{225, 30, 40})
 	}, func(k int, got []detect.Detection) {
-		if k >= 10 && !isAt(got, 100, 60, 80) {
+		if k >= 10 && !isAt(got, 50, 30, 40) {
 			t.Errorf("frame %d: %v, want only what is in the region and not masked", k, got)
 		}
 	})
