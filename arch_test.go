@@ -47,6 +47,7 @@ var allowed = map[string][]string{
 	"daemon/mqtt":     {"daemon/event"},
 	"daemon/store":    {"daemon/event"},
 	"daemon/collect":  {"capture", "daemon/event"},
+	"daemon/crop":     {"capture", "daemon/event"},
 	"daemon/web":      {"capture", "daemon/event"},
 	"daemon/metrics":  {},
 	"train":           {"capture/...", "detect/...", "classify/...", "model/...", "train/..."},
