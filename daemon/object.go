@@ -8,6 +8,7 @@ import (
 
 	"gleaner/capture"
 	"gleaner/classify"
+	"gleaner/daemon/crop"
 	"gleaner/daemon/decide"
 	"gleaner/daemon/event"
 	"gleaner/daemon/web"
@@ -57,12 +58,13 @@ type object struct {
 	refused              string    // why the last crop did not vote
 	detected, classified time.Time
 	done                 bool
+	photo                photo
 }
 
 func (o *object) clear() {
 	b := o.ballot
 	b.Reset(0)
-	*o = object{ballot: b}
+	*o = object{ballot: b, photo: photo{class: -1}}
 }
 
 // find is the object of a track, or nil. Few objects are in view, so a search beats a map, and the order is fixed.
@@ -81,7 +83,7 @@ func (p *Pipeline) admit(id int64) *object {
 	if n := len(p.spare); n > 0 {
 		o, p.spare = p.spare[n-1], p.spare[:n-1]
 	} else {
-		o = &object{}
+		o = &object{photo: photo{class: -1}}
 		o.ballot.Reset(0)
 	}
 	o.id = id
@@ -182,6 +184,7 @@ type PipelineOptions struct {
 	Meter         *Meter           // nil: no stage is timed
 	Viewer        *web.Viewer      // nil: no live page
 	OnVerdict     func(event.Object)
+	Crops         *crop.Maker // nil: no pictures of objects
 	// Trace is told of each frame whether the detector looked at it and which crops were classified, so that another
 	// program can be made to do the same work; nil: nobody asks. crops is lent for the call.
 	Trace func(seq uint64, detected bool, crops []image.Rectangle)
@@ -206,6 +209,7 @@ type Pipeline struct {
 	clock     func() time.Time
 	meter     *Meter
 	viewer    *web.Viewer
+	crops     *crop.Maker // nil: no pictures of objects
 	onVerdict func(event.Object)
 	trace     func(uint64, bool, []image.Rectangle)
 	cropped   []image.Rectangle
@@ -229,7 +233,7 @@ func NewPipeline(o PipelineOptions) *Pipeline {
 		replay: o.Replay, gate: o.Gate, detector: o.Detector, tracker: track.New(o.Track),
 		traffic: newTraffic(o.Track), models: o.Models,
 		classify: o.Classify, decide: o.Decide, sink: o.Sink, seq: o.Sequence, clock: o.Clock, meter: o.Meter,
-		viewer: o.Viewer, onVerdict: o.OnVerdict, trace: o.Trace, counts: map[string]uint64{}}
+		viewer: o.Viewer, crops: o.Crops, onVerdict: o.OnVerdict, trace: o.Trace, counts: map[string]uint64{}}
 }
 
 // now is the wall clock, or in a replay the frame's own time.

@@ -5,6 +5,7 @@ import (
 
 	"gleaner/capture"
 	"gleaner/classify"
+	"gleaner/daemon/crop"
 	"gleaner/daemon/decide"
 	"gleaner/daemon/mqtt"
 	"gleaner/daemon/web"
@@ -37,6 +38,8 @@ type CameraSpec struct {
 	Classify classify.Options `yaml:"classify"`
 	// Decide is the rule that makes one verdict of many answers.
 	Decide decide.Options `yaml:"decide"`
+	// Publish says what goes out besides the records.
+	Publish crop.Options `yaml:"publish"`
 }
 
 // DefaultOptions has no camera; results go to the embedded broker and the page to the loopback address.
@@ -47,7 +50,8 @@ func DefaultOptions() Options {
 // DefaultCamera is what a camera has where its section says nothing.
 func DefaultCamera() CameraSpec {
 	return CameraSpec{Options: capture.DefaultOptions(), Detect: detect.DefaultOptions(),
-		Track: track.DefaultOptions(), Classify: classify.DefaultOptions(), Decide: decide.DefaultOptions()}
+		Track: track.DefaultOptions(), Classify: classify.DefaultOptions(), Decide: decide.DefaultOptions(),
+		Publish: crop.DefaultOptions()}
 }
 
 // Validate checks what no part can check alone and asks each part to check itself. The error begins with the key's
@@ -91,7 +95,7 @@ func (c *CameraSpec) Validate() error {
 		key   string
 		check func() error
 	}{{"detect", c.Detect.Validate}, {"track", c.Track.Validate}, {"classify", c.Classify.Validate},
-		{"decide", c.Decide.Validate}} {
+		{"decide", c.Decide.Validate}, {"publish", c.Publish.Validate}} {
 		if err := part.check(); err != nil {
 			return fmt.Errorf("%s.%w", part.key, err)
 		}

@@ -152,9 +152,11 @@ func (p *Pipeline) vote(ctx context.Context, f *capture.Frame) error {
 		if o.gen != gen || o.ballot.Classes() != len(p.probs) {
 			o.ballot.Reset(len(p.probs)) // votes of another model do not count beside this one's
 			o.gen, o.labels, o.model = gen, c.Labels(), c.Model()
+			o.photo.class = -1
 		}
 		o.ballot.Vote(f.Time, p.probs, p.decide)
 		o.classified = p.now(f)
+		p.photograph(o, f, rect)
 		p.stats.open.Crops++
 		p.meter.lap(StageClassify)
 	}
@@ -183,7 +185,7 @@ func (p *Pipeline) conclude(f *capture.Frame) {
 			continue
 		}
 		if p.models == nil && o.inFrame {
-			p.voteByDetector(o)
+			p.voteByDetector(o, f)
 		}
 		due := false
 		switch p.decide.When {
@@ -195,13 +197,14 @@ func (p *Pipeline) conclude(f *capture.Frame) {
 			due = o.ballot.Final(p.decide, o.labels)
 		}
 		if due && !o.done {
+			p.lastChance(o, f)
 			p.publish(o, p.now(f))
 		}
 	}
 }
 
 // voteByDetector lets the detector's own class vote where no classifier is asked.
-func (p *Pipeline) voteByDetector(o *object) {
+func (p *Pipeline) voteByDetector(o *object, f *capture.Frame) {
 	labels := p.detector.Labels()
 	if o.done || o.class < 0 || o.class >= len(labels) || !o.ballot.Wants(o.at, p.decide) {
 		return
@@ -215,6 +218,9 @@ func (p *Pipeline) voteByDetector(o *object) {
 	p.probs[o.class] = o.score
 	o.ballot.Vote(o.at, p.probs, p.decide)
 	o.classified = o.detected
+	if p.crops != nil {
+		p.photograph(o, f, classify.Crop(f.Image, o.box, p.classify))
+	}
 }
 
 // end takes an object out. One that has no verdict yet gets it now, unless only the line gives verdicts.
@@ -234,6 +240,7 @@ func (p *Pipeline) end(id int64, why Withheld, now time.Time) {
 			p.publish(o, now)
 		}
 	}
+	p.forget(o)
 	o.clear()
 	p.spare = append(p.spare, o)
 }
@@ -256,6 +263,7 @@ func (p *Pipeline) publish(o *object, now time.Time) {
 		if p.onVerdict != nil {
 			p.onVerdict(rec)
 		}
+		p.develop(o, &rec)
 	})
 }
 

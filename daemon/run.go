@@ -154,7 +154,7 @@ func (d *daemon) parts() stationParts {
 		timer: func(cam string, s Stage) *metrics.Histogram {
 			return d.registry.Timer(metrics.StageSeconds, cam, s.String())
 		},
-		viewer: d.page.Viewer, verdict: d.verdict, log: d.log, device: d.r.Device,
+		viewer: d.page.Viewer, verdict: d.verdict, crop: d.crop, log: d.log, device: d.r.Device,
 		status: func(cam string, st Status) {
 			level := slog.LevelInfo
 			if st.State != Online && st.Reason != Connecting && st.Reason != Stopped {
@@ -172,6 +172,12 @@ func (d *daemon) verdict(o event.Object) {
 	if d.r.OnVerdict != nil {
 		d.r.OnVerdict(o)
 	}
+}
+
+// crop publishes an object's picture, and shows it.
+func (d *daemon) crop(c event.Crop) {
+	d.mqtt.Publish(c)
+	d.page.Crop(c)
 }
 
 // failed logs a failing stage, at most once a second for each camera, and says how often it failed in between.

@@ -11,6 +11,7 @@ import (
 
 	"gleaner/capture"
 	"gleaner/capture/cv"
+	"gleaner/daemon/crop"
 	"gleaner/daemon/decide"
 	"gleaner/daemon/event"
 	"gleaner/daemon/metrics"
@@ -25,6 +26,7 @@ type station struct {
 	stepping atomic.Int64 // when the step under way began, Unix nanoseconds; 0 between steps
 	camera   *Camera
 	pipeline *Pipeline
+	crops    *crop.Maker    // nil: no pictures of objects
 	live     *Live          // nil without a classifier
 	release  func() error   // of the classifier in live
 	closers  []func() error // run in reverse
@@ -42,6 +44,7 @@ type stationParts struct {
 	timer    func(cam string, s Stage) *metrics.Histogram // nil: no stage is timed
 	viewer   func(cam string) *web.Viewer                 // nil: no live page
 	verdict  func(event.Object)                           // nil: nobody else listens
+	crop     func(event.Crop)                             // takes the pictures; nil: none are made
 	status   func(cam string, s Status)
 	trace    func(seq uint64, detected bool, crops []image.Rectangle) // nil: nobody asks
 	log      *slog.Logger                                             // nil: cameras log nothing
@@ -105,6 +108,11 @@ func openStation(spec CameraSpec, p stationParts) (*station, error) {
 	}
 	if p.viewer != nil {
 		po.Viewer = p.viewer(spec.Name)
+	}
+	if p.crop != nil && spec.Publish.Crop {
+		s.crops = crop.NewMaker(spec.Publish, p.crop)
+		s.closers = append(s.closers, s.crops.Close)
+		po.Crops = s.crops
 	}
 	s.pipeline = NewPipeline(po)
 	s.camera = NewCamera(dev, CameraOptions{Name: spec.Name, Latency: spec.Latency, Stall: spec.Stall,

@@ -78,10 +78,46 @@ func (w *Server) answersTo(hostport string) bool {
 	return slices.ContainsFunc(w.o.Hosts, func(n string) bool { return strings.EqualFold(n, host) })
 }
 
+// serveCrop gives /cam/<name>/crop/<id>.jpg: the picture of one of the last objects, as it is on MQTT.
+func (w *Server) serveCrop(r http.ResponseWriter, name, file string) {
+	name, err := url.PathUnescape(name)
+	id, isJPEG := strings.CutSuffix(file, ".jpg")
+	w.mu.Lock()
+	c, ok := w.crops[id]
+	w.mu.Unlock()
+	if err != nil || !isJPEG || !ok || c.Cam != name {
+		http.Error(r, "no such picture: only the last objects have one", http.StatusNotFound)
+		return
+	}
+	b, err := event.Marshal(c)
+	if err != nil {
+		http.Error(r, "the picture could not be encoded", http.StatusInternalServerError)
+		return
+	}
+	h := r.Header()
+	h.Set("Content-Type", "image/jpeg")
+	h.Set("Content-Length", strconv.Itoa(len(b)))
+	h.Set("Cache-Control", "private, max-age=3600, immutable") // an id never gets another picture
+	r.Write(b)                                                 //nolint:errcheck // whoever asked has gone
+}
+
+// cropAddress is where serveCrop gives the picture of a record; empty while it has none. Callers hold mu.
+func (w *Server) cropAddress(o event.Object) string {
+	if _, ok := w.crops[o.ID]; !ok {
+		return ""
+	}
+	return "/cam/" + url.PathEscape(o.Cam) + "/crop/" + url.PathEscape(o.ID) + ".jpg"
+}
+
 // serveCam gives /cam/<name>.jpg: the newest picture, with its frame's id in X-Frame and the boxes in it, as JSON in
 // base64, in X-Boxes. With ?after=ID it waits a while for a newer one.
 func (w *Server) serveCam(r http.ResponseWriter, q *http.Request) {
-	name, err := url.PathUnescape(strings.TrimPrefix(q.URL.EscapedPath(), "/cam/"))
+	name := strings.TrimPrefix(q.URL.EscapedPath(), "/cam/")
+	if cam, file, ok := strings.Cut(name, "/crop/"); ok { // a '/' in a camera's name is escaped
+		w.serveCrop(r, cam, file)
+		return
+	}
+	name, err := url.PathUnescape(name)
 	name, isJPEG := strings.CutSuffix(name, ".jpg")
 	w.mu.Lock()
 	v := w.viewers[name]
@@ -159,6 +195,7 @@ type status struct {
 
 // verdict is a record for the list.
 type verdict struct {
+	ID      string        `json:"id"`
 	Cam     string        `json:"cam"`
 	Track   int64         `json:"track"`
 	Verdict event.Verdict `json:"verdict"`
@@ -168,6 +205,7 @@ type verdict struct {
 	At      int64         `json:"at"` // when it was decided, microseconds since the Unix epoch
 	AgeMS   event.Millis  `json:"age_ms"`
 	Votes   [2]int        `json:"votes"`
+	Crop    string        `json:"crop,omitempty"` // address of its picture
 }
 
 func (w *Server) serveStatus(r http.ResponseWriter, _ *http.Request) {
@@ -185,7 +223,8 @@ func (w *Server) serveStatus(r http.ResponseWriter, _ *http.Request) {
 		s.Counts[cam] = m
 	}
 	for _, o := range w.last {
-		s.Verdicts = append(s.Verdicts, verdict{o.Cam, o.Track, o.Verdict, o.Class, o.P, o.Reason, o.T.Dec, o.AgeMS, o.Votes})
+		s.Verdicts = append(s.Verdicts, verdict{o.ID, o.Cam, o.Track, o.Verdict, o.Class, o.P, o.Reason, o.T.Dec, o.AgeMS,
+			o.Votes, w.cropAddress(o)})
 	}
 	w.mu.Unlock()
 	b, err := json.Marshal(s)

@@ -73,7 +73,8 @@ type Server struct {
 
 	mu      sync.Mutex
 	viewers map[string]*Viewer
-	last    []event.Object // newest first
+	last    []event.Object        // newest first
+	crops   map[string]event.Crop // pictures of objects in last, by id
 	counts  map[string]map[string]uint64
 }
 
@@ -81,7 +82,7 @@ type Server struct {
 // be nil.
 func New(o Options, s State, m Metrics, log *slog.Logger) (*Server, error) {
 	w := &Server{o: o, state: s, log: log, viewers: map[string]*Viewer{}, counts: map[string]map[string]uint64{},
-		closing: make(chan struct{})}
+		crops: map[string]event.Crop{}, closing: make(chan struct{})}
 	if o.Listen == "" {
 		return w, nil
 	}
@@ -150,7 +151,10 @@ func (w *Server) Verdict(o event.Object) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.last = slices.Insert(w.last, 0, o)
-	w.last = w.last[:min(len(w.last), lastVerdicts)]
+	for len(w.last) > lastVerdicts {
+		delete(w.crops, w.last[len(w.last)-1].ID)
+		w.last = w.last[:len(w.last)-1]
+	}
 	c := w.counts[o.Cam]
 	if c == nil {
 		c = map[string]uint64{}
@@ -162,6 +166,16 @@ func (w *Server) Verdict(o event.Object) {
 	}
 	if _, known := c[key]; known || len(c) < maxClasses {
 		c[key]++
+	}
+}
+
+// Crop takes the picture of an object whose record came before. It never waits; one whose record is no longer among the
+// last is not kept.
+func (w *Server) Crop(c event.Crop) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if slices.ContainsFunc(w.last, func(o event.Object) bool { return o.ID == c.ID && o.Cam == c.Cam }) {
+		w.crops[c.ID] = c
 	}
 }
 
