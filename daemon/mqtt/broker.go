@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"slices"
 	"strconv"
 	"sync"
 	"syscall"
@@ -96,10 +97,28 @@ func (b *Broker) Dial() string {
 	return net.JoinHostPort("127.0.0.1", strconv.Itoa(a.Port))
 }
 
-// Close ends the broker and its clients' connections.
-func (b *Broker) Close() error {
+// lastWord is how long the broker's end waits for what is on its way to be delivered.
+const lastWord = 500 * time.Millisecond
+
+// Close ends the broker and its clients' connections. For half a second at most it waits until those named in parting
+// have gone, whose goodbye would be lost otherwise and their last will be published, and until what the others
+// subscribed to with QoS 1 was acknowledged.
+func (b *Broker) Close(parting ...string) error {
+	for end := time.Now().Add(lastWord); b.busy(parting) && time.Now().Before(end); {
+		time.Sleep(5 * time.Millisecond)
+	}
 	b.gate.closeAll()
 	return b.server.Close()
+}
+
+// busy reports whether a client has something to come, or one that is to part is still there.
+func (b *Broker) busy(parting []string) bool {
+	for id, c := range b.server.Clients.GetAll() {
+		if !c.Closed() && (slices.Contains(parting, id) || c.State.Inflight.Len() > 0) {
+			return true
+		}
+	}
+	return false
 }
 
 // doorkeeper bounds the connections, ends those that never say who they are, and knows them all: the server waits at

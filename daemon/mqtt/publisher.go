@@ -219,7 +219,7 @@ func (p *Publisher) shutdown(ctx context.Context) {
 	p.act.q.clear(LostShutdown)
 	p.rec.giveUp()
 	if p.broker != nil {
-		if err := p.broker.Close(); err != nil {
+		if err := p.broker.Close(p.act.d.clientID, p.rec.d.clientID); err != nil {
 			p.log.Warn("close embedded broker", "err", err)
 		}
 	}
