@@ -56,8 +56,6 @@ func (b *body) box() detect.Box {
 // size is the longer side in pixels, at least 1.
 func (b *body) size() float64 { return max(b[2].p-b[0].p, b[3].p-b[1].p, 1) }
 
-func (b *body) centre() (x, y float64) { return (b[0].p + b[2].p) / 2, (b[1].p + b[3].p) / 2 }
-
 // velocity is the object's, in px/s: that of the faster edge, because the other may be held back by the frame's border;
 // when the edges part or close, that of the centre.
 func (b *body) velocity() (vx, vy float64) { return rigid(b[0].v, b[2].v), rigid(b[1].v, b[3].v) }
