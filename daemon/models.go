@@ -119,6 +119,7 @@ type loaded struct {
 	bundle *bundle.Bundle
 	pool   *model.Pool
 	users  int
+	bytes  uint64 // resident memory that opening it added, as far as the system tells
 }
 
 // Models opens each bundle once and shares its pool.
@@ -154,11 +155,12 @@ func (m *Models) Open(ref string) (*bundle.Bundle, *model.Pool, error) {
 	}
 	native := m.native
 	native.SHA256 = b.Manifest.Files[bundle.ModelFile] // verified a moment ago
+	before := rssMB()
 	pool, err := model.NewPool(tflite.Opener(b.ModelPath(), native), m.workers)
 	if err != nil {
 		return nil, nil, fmt.Errorf("open model %s: %w", ref, err)
 	}
-	m.open[b.SHA256] = &loaded{bundle: b, pool: pool, users: 1}
+	m.open[b.SHA256] = &loaded{bundle: b, pool: pool, users: 1, bytes: uint64(max(0, rssMB()-before) * (1 << 20))}
 	return b, pool, nil
 }
 

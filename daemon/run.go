@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -61,7 +62,8 @@ type daemon struct {
 }
 
 // Run is the daemon: it opens every part from top to bottom, works until ctx ends, and closes them in reverse. A part
-// that cannot be opened is an error and nothing is left open; a camera that is away is not: its loop goes on trying.
+// that cannot be opened is an error and nothing is left open; a camera that is away is not: its loop goes on trying. Long
+// because the order of opening, which closing reverses, is to be read in one place.
 func Run(ctx context.Context, o Options, r RunOptions) (err error) {
 	d := &daemon{o: o, r: r, log: r.Log, boot: event.LiveID(), started: time.Now(), registry: metrics.New(),
 		switches: make(chan chan error)}
@@ -169,6 +171,8 @@ func (d *daemon) parts() stationParts {
 func (d *daemon) verdict(o event.Object) {
 	d.page.Verdict(o)
 	d.registry.Counter(metrics.Verdicts, o.Cam, string(o.Verdict)).Inc()
+	d.registry.Counter(metrics.Classes, o.Cam, cmp.Or(o.Class, unsureCount)).Inc()
+	d.registry.Timer(metrics.AgeSeconds, o.Cam).Observe(time.Duration(o.T.Pub-o.T.Cap) * time.Microsecond)
 	if d.r.OnVerdict != nil {
 		d.r.OnVerdict(o)
 	}

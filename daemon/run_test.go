@@ -129,7 +129,7 @@ type running struct {
 }
 
 // startDaemon runs the daemon until stop; every message it sends is held against its schema.
-func startDaemon(t *testing.T, o Options, device func(capture.Options) (capture.Device, error)) *running {
+func startDaemon(t *testing.T, o Options, device func(capture.Options) (capture.Device, error), change ...func(*RunOptions)) *running {
 	t.Helper()
 	if o.Models.Dir == "" {
 		o.Models.Dir = t.TempDir()
@@ -142,8 +142,12 @@ func startDaemon(t *testing.T, o Options, device func(capture.Options) (capture.
 	ready, ended := make(chan Addresses, 1), make(chan struct{})
 	r.wg.Go(func() {
 		defer close(ended)
-		r.err = Run(ctx, o, RunOptions{Log: slog.New(slog.NewTextHandler(&r.log, nil)), Version: "test", Device: device,
-			OnReady: func(a Addresses) { ready <- a }})
+		ro := RunOptions{Log: slog.New(slog.NewTextHandler(&r.log, nil)), Version: "test", Device: device,
+			OnReady: func(a Addresses) { ready <- a }}
+		for _, c := range change {
+			c(&ro)
+		}
+		r.err = Run(ctx, o, ro)
 	})
 	select {
 	case r.addr = <-ready:
@@ -170,6 +174,8 @@ func (r *running) take(_ paho.Client, m paho.Message) {
 	kind := strings.Split(topic, "/")
 	name := kind[0]
 	switch {
+	case name == "cam" && len(kind) > 2 && kind[2] == "line":
+		name = "crossing"
 	case name == "cam" && len(kind) > 2:
 		name = kind[2]
 	case name == "cmd" && len(kind) == 3:

@@ -1,8 +1,9 @@
 package daemon
 
 import (
+	"math"
+
 	"gleaner/daemon/event"
-	"gleaner/daemon/metrics"
 	"gleaner/daemon/mqtt"
 	"gleaner/daemon/web"
 )
@@ -19,6 +20,17 @@ func (d *daemon) Snapshot() web.Snapshot {
 		cam := web.Camera{Name: st.spec.Name, Source: st.pipeline.source, State: event.CameraState(status.State),
 			Reason: status.Reason, Since: event.Micros(status.Since), Frames: c.Frames, Processed: p.Frames,
 			Dropped: c.Drops + p.Failed, Objects: p.Objects, InView: p.InView, Withheld: map[string]uint64{}}
+		if p.BeltMoves {
+			// + 0 makes 0 of -0
+			cam.Belt = &web.Speed{X: math.Round(p.BeltX) + 0, Y: math.Round(p.BeltY) + 0}
+		}
+		lines, zones := st.pipeline.Traffic()
+		for _, l := range lines {
+			cam.Lines = append(cam.Lines, web.Line(l))
+		}
+		for _, z := range zones {
+			cam.Zones = append(cam.Zones, web.Zone(z))
+		}
 		for w, n := range p.Withheld {
 			if n > 0 {
 				cam.Withheld[Withheld(w).String()] = n
@@ -36,7 +48,7 @@ func (d *daemon) Snapshot() web.Snapshot {
 	m := d.mqtt.Stats()
 	s.MQTT = web.MQTT{Broker: m.Broker, Embedded: m.Own, Connected: m.Main.Connected, LastError: m.Main.LastError,
 		Topics: d.mqtt.Topics().All()}
-	for _, l := range []mqtt.LaneStats{m.ActLane, m.ObjectLane, m.StateLane} {
+	for _, l := range []mqtt.LaneStats{m.ActLane, m.ObjectLane, m.StateLane, m.CropLane} {
 		s.MQTT.Published += l.Sent
 		s.MQTT.Acked += l.Acked
 		s.MQTT.Queued += l.Queued
@@ -46,36 +58,6 @@ func (d *daemon) Snapshot() web.Snapshot {
 		s.Truth = d.r.Truth()
 	}
 	return s
-}
-
-// register hands the metrics page the numbers that others count.
-func (d *daemon) register() {
-	r := d.registry
-	for _, st := range d.stations {
-		cam, c, p := st.spec.Name, st.camera, st.pipeline
-		count := func(name string, read func() uint64, labels ...string) {
-			r.Func(func() float64 { return float64(read()) }, name, append([]string{cam}, labels...)...)
-		}
-		count(metrics.Frames, func() uint64 { return c.Stats().Frames })
-		count(metrics.FramesProcessed, func() uint64 { return p.Stats().Frames })
-		count(metrics.FramesDropped, func() uint64 { return c.Stats().Drops }, "replaced")
-		count(metrics.FramesDropped, func() uint64 { return p.Stats().Failed }, "failed")
-		count(metrics.GateClosed, func() uint64 { s := p.Stats(); return s.Frames - min(s.Busy, s.Frames) })
-		count(metrics.Objects, func() uint64 { return p.Stats().Objects })
-		count(metrics.CameraReconnects, func() uint64 { return c.Stats().Reopens })
-		count(metrics.CameraStalls, func() uint64 { return c.Stats().Stalls })
-		for w := range withheldReasons {
-			count(metrics.Withheld, func() uint64 { return p.Stats().Withheld[w] }, w.String())
-		}
-		for _, s := range []State{Online, Stalled, Offline} {
-			count(metrics.CameraState, func() uint64 {
-				if c.Status().State == s {
-					return 1
-				}
-				return 0
-			}, string(s))
-		}
-	}
 }
 
 // mark is an object's box for the live page.

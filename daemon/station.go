@@ -109,11 +109,7 @@ func openStation(spec CameraSpec, p stationParts) (*station, error) {
 	if p.viewer != nil {
 		po.Viewer = p.viewer(spec.Name)
 	}
-	if p.crop != nil && spec.Publish.Crop {
-		s.crops = crop.NewMaker(spec.Publish, p.crop)
-		s.closers = append(s.closers, s.crops.Close)
-		po.Crops = s.crops
-	}
+	po.Crops = s.openCrops(p.crop)
 	s.pipeline = NewPipeline(po)
 	s.camera = NewCamera(dev, CameraOptions{Name: spec.Name, Latency: spec.Latency, Stall: spec.Stall,
 		BackoffMin: spec.BackoffMin, BackoffMax: spec.BackoffMax, NoDrop: p.replay, Log: p.log}, func(st Status) {
@@ -146,6 +142,16 @@ func (s *station) openDetector(o detect.Options, m *Models) (detect.Detector, st
 	s.closers = append(s.closers, func() error { return m.Release(b) })
 	d, err := detect.New(o, b, pool)
 	return d, b.ID(), err
+}
+
+// openCrops begins to make pictures for publish where the camera is asked for them; nil where it is not.
+func (s *station) openCrops(publish func(event.Crop)) *crop.Maker {
+	if publish == nil || !s.spec.Publish.Crop {
+		return nil
+	}
+	s.crops = crop.NewMaker(s.spec.Publish, publish)
+	s.closers = append(s.closers, s.crops.Close)
+	return s.crops
 }
 
 // switchModels opens the camera's classifier anew, as its bundles are now, and puts it in place between two frames. It

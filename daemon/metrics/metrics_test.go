@@ -3,6 +3,7 @@ package metrics_test
 import (
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"net/http/httptest"
@@ -117,7 +118,7 @@ func TestHistogramEdges(t *testing.T) {
 
 func TestHotPathAllocatesNothing(t *testing.T) {
 	r := metrics.New()
-	c, g, h := r.Counter(metrics.Frames, "belt"), r.Gauge(metrics.DegradeLevel), r.Timer(metrics.AgeSeconds, "belt")
+	c, g, h := r.Counter(metrics.Frames, "belt"), r.Gauge(metrics.WebViewers), r.Timer(metrics.AgeSeconds, "belt")
 	if n := testing.AllocsPerRun(100, func() {
 		c.Inc()
 		g.Set(2)
@@ -125,6 +126,32 @@ func TestHotPathAllocatesNothing(t *testing.T) {
 	}); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
+}
+
+// TestFuncSet: series come and go with whoever reads them out.
+func TestFuncSet(t *testing.T) {
+	r := metrics.New()
+	names := []string{"a", "b"}
+	r.FuncSet(metrics.ModelBytes, func(set metrics.Set) {
+		for i, n := range names {
+			set(float64(i+1), n, "sha256:0")
+		}
+	})
+	want := func(want map[string]float64) {
+		t.Helper()
+		if got := r.Values(); !maps.Equal(got, want) {
+			t.Errorf("%v, want %v", got, want)
+		}
+	}
+	want(map[string]float64{`gleaner_model_bytes{name="a",sha256="sha256:0"}`: 1, `gleaner_model_bytes{name="b",sha256="sha256:0"}`: 2})
+	names = names[1:]
+	want(map[string]float64{`gleaner_model_bytes{name="b",sha256="sha256:0"}`: 1})
+	defer func() {
+		if recover() == nil {
+			t.Error("a timer was read from a function")
+		}
+	}()
+	r.FuncSet(metrics.AgeSeconds, func(metrics.Set) {})
 }
 
 func TestConcurrentCounts(t *testing.T) {

@@ -5,6 +5,7 @@ package metrics
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -54,13 +55,14 @@ type Registry struct {
 
 	mu     sync.Mutex
 	series map[string]map[string]*series // by name, by label values
+	sets   map[string]func(Set)          // by name, of those whose label values come and go
 }
 
 // New is a registry for the names of Table.
 func New() *Registry { return newRegistry(Table) }
 
 func newRegistry(table []Def) *Registry {
-	r := &Registry{defs: map[string]*Def{}, series: map[string]map[string]*series{}}
+	r := &Registry{defs: map[string]*Def{}, series: map[string]map[string]*series{}, sets: map[string]func(Set){}}
 	for i := range table {
 		d := &table[i]
 		if r.defs[d.Name] != nil {
@@ -99,6 +101,20 @@ func (r *Registry) Func(read func() float64, name string, labels ...string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.series[name][strings.Join(labels, "\xff")] = &series{labels: slices.Clone(labels), read: read}
+}
+
+// Set takes one series of a FuncSet.
+type Set func(v float64, labels ...string)
+
+// FuncSet has all series of a counter or gauge read from elsewhere whenever somebody asks: for label values that come and
+// go, such as those of the models in use. read is called as that of Func is, and gives each series once.
+func (r *Registry) FuncSet(name string, read func(Set)) {
+	if d := r.defs[name]; d == nil || d.Kind == TimerKind {
+		panic("metrics: " + name + " is not in the table or a timer")
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.sets[name] = read
 }
 
 func (r *Registry) def(name string, labels []string) *Def {
@@ -149,7 +165,13 @@ func (r *Registry) each(f func(d *Def, s *series)) {
 			list = append(list, pair{r.defs[name], s})
 		}
 	}
+	sets := maps.Clone(r.sets)
 	r.mu.Unlock()
+	for name, read := range sets {
+		read(func(v float64, labels ...string) {
+			list = append(list, pair{r.def(name, labels), &series{labels: slices.Clone(labels), read: func() float64 { return v }}})
+		})
+	}
 	slices.SortFunc(list, func(a, b pair) int {
 		if c := strings.Compare(a.d.Name, b.d.Name); c != 0 {
 			return c

@@ -33,6 +33,13 @@ const (
 	Withheld = "gleaner_withheld_total"
 	Classes  = "gleaner_class_total"
 
+	LineCrossings = "gleaner_line_crossings_total"
+	ZoneEntered   = "gleaner_zone_entered_total"
+	ZoneInside    = "gleaner_zone_inside"
+	BeltSpeed     = "gleaner_belt_pixels_per_second"
+	Crops         = "gleaner_crops_total"
+	CropsLost     = "gleaner_crops_lost_total"
+
 	CameraState      = "gleaner_camera_state"
 	CameraReconnects = "gleaner_camera_reconnects_total"
 	CameraStalls     = "gleaner_camera_stalls_total"
@@ -44,14 +51,13 @@ const (
 	MQTTAcked      = "gleaner_mqtt_acked_total"
 	MQTTLost       = "gleaner_mqtt_lost_total"
 
-	ModelInfo    = "gleaner_model_info"
-	ModelBytes   = "gleaner_model_bytes"
-	ModelSwitch  = "gleaner_model_switches_total"
-	Reloads      = "gleaner_reloads_total"
-	DegradeLevel = "gleaner_degrade_level"
+	ModelInfo   = "gleaner_model_info"
+	ModelBytes  = "gleaner_model_bytes"
+	ModelSwitch = "gleaner_model_switches_total"
 
-	TruthObjects = "gleaner_truth_objects_total"
-	TruthRight   = "gleaner_truth_right_total"
+	TruthObjects = "gleaner_truth_objects"
+	TruthCounted = "gleaner_truth_counted"
+	TruthRight   = "gleaner_truth_right"
 
 	WebViewers = "gleaner_web_viewers"
 	WebJPEGs   = "gleaner_web_jpegs_total"
@@ -69,7 +75,14 @@ var Table = []Def{
 	{Objects, CounterKind, "objects", []string{"cam"}, "Objects that were tracked to their end."},
 	{Verdicts, CounterKind, "objects", []string{"cam", "verdict"}, "Final verdicts: class, reject, unsure, late."},
 	{Withheld, CounterKind, "objects", []string{"cam", "reason"}, "Objects that got no verdict, by reason."},
-	{Classes, CounterKind, "objects", []string{"cam", "class"}, "Objects by the class that was decided."},
+	{Classes, CounterKind, "objects", []string{"cam", "class"}, "Objects by the class that was decided; unsure for those without."},
+
+	{LineCrossings, CounterKind, "crossings", []string{"cam", "line", "direction"}, "Crossings of a line: forward, back."},
+	{ZoneEntered, CounterKind, "objects", []string{"cam", "zone"}, "Entries into a zone."},
+	{ZoneInside, GaugeKind, "objects", []string{"cam", "zone"}, "Objects in a zone now."},
+	{BeltSpeed, GaugeKind, "pixels per second", []string{"cam", "axis"}, "Speed that the objects share, along x and y; NaN while they share none."},
+	{Crops, CounterKind, "pictures", []string{"cam"}, "Pictures of objects with a verdict, handed to the publisher."},
+	{CropsLost, CounterKind, "pictures", []string{"cam", "reason"}, "Objects with a verdict that got no picture, by reason."},
 
 	{CameraState, GaugeKind, "1", []string{"cam", "state"}, "1 for the state the camera is in: online, stalled, offline."},
 	{CameraReconnects, CounterKind, "times", []string{"cam"}, "How often the camera was opened anew."},
@@ -83,13 +96,12 @@ var Table = []Def{
 	{MQTTLost, CounterKind, "messages", []string{"lane", "reason"}, "Messages given up, by reason."},
 
 	{ModelInfo, GaugeKind, "1", []string{"task", "name", "sha256", "delegate"}, "1 for each model in use."},
-	{ModelBytes, GaugeKind, "bytes", []string{"name"}, "Resident memory that loading the model added."},
+	{ModelBytes, GaugeKind, "bytes", []string{"name", "sha256"}, "Resident memory that opening the model's first interpreter added."},
 	{ModelSwitch, CounterKind, "times", []string{"result"}, "Switches of a bundle: ok or refused."},
-	{Reloads, CounterKind, "times", []string{"result"}, "Reloads of the configuration: ok or refused."},
-	{DegradeLevel, GaugeKind, "level", nil, "0 is full service; higher leaves more out to keep up."},
 
-	{TruthObjects, CounterKind, "objects", []string{"cam"}, "Objects with a known truth, in the demo."},
-	{TruthRight, CounterKind, "objects", []string{"cam"}, "Of these, the ones whose verdict was right."},
+	{TruthObjects, GaugeKind, "objects", nil, "Objects with a known truth that the demo looks back on."},
+	{TruthCounted, GaugeKind, "objects", nil, "Of these, the ones that got a record."},
+	{TruthRight, GaugeKind, "objects", nil, "Of these, the ones whose verdict was right."},
 
 	{WebViewers, GaugeKind, "viewers", nil, "Cameras that somebody looks at on the status page."},
 	{WebJPEGs, CounterKind, "pictures", nil, "Pictures encoded for the status page."},

@@ -45,6 +45,29 @@ type Camera struct {
 	Objects   uint64            `json:"objects"`            // that were tracked
 	InView    int               `json:"in_view"`            // of them, still there
 	Withheld  map[string]uint64 `json:"withheld,omitempty"` // objects without a verdict, by reason
+	Belt      *Speed            `json:"belt,omitempty"`     // nil while the objects do not move as one
+	Lines     []Line            `json:"lines,omitempty"`
+	Zones     []Zone            `json:"zones,omitempty"`
+}
+
+// Speed is the speed that the objects share, in pixels of the camera's frame per second.
+type Speed struct {
+	X float64 `json:"x"` // to the right
+	Y float64 `json:"y"` // downwards
+}
+
+// Line is the traffic over a line so far.
+type Line struct {
+	Name    string `json:"name"`
+	Forward uint64 `json:"forward"`
+	Back    uint64 `json:"back"`
+}
+
+// Zone is the traffic in a zone so far.
+type Zone struct {
+	Name    string `json:"name"`
+	Entered uint64 `json:"entered"`
+	Inside  int    `json:"inside"` // now
 }
 
 // MQTT is the connection to the broker at one moment.
