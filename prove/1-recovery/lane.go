@@ -89,9 +89,13 @@ func (l *lane) cycle(i int) (time.Duration, error) {
 	return took, nil
 }
 
-// cut closes the connection once, at a moment's notice.
+// cut closes the connection once, at a moment's notice, and brings it back at the size that all rounds end in.
 func (l *lane) cut() (time.Duration, error) {
 	if err := l.srv.ask("fault", l.kind, 0); err != nil {
+		return 0, err
+	}
+	l.size = 0
+	if err := l.srv.ask("pass", l.kind, 0); err != nil {
 		return 0, err
 	}
 	time.Sleep(200 * time.Millisecond)

@@ -31,8 +31,9 @@ const (
 	maxWait   = 5 * time.Second
 	maxSlope  = 0.5 // MB per 50 cycles
 	perKind   = 50
-	warmUp    = 14 // cycles before growth is measured: two rounds of all faults
-	quick     = 30 // short cuts before those, until the allocator has its shape
+	warmUp    = 7   // cycles before growth is measured: a round of all faults
+	quick     = 30  // short cuts before those, until the allocator has its shape
+	more      = 100 // short cuts after the cycles, for the slope alone: single samples scatter by 1 MB
 	matsCount = "gocv.io/x/gocv.Mat"
 )
 
@@ -94,10 +95,8 @@ func prove(cycles int) (figure string, ok bool, err error) {
 		}
 		lanes = append(lanes, l)
 	}
-	for range quick {
-		if err := everyLane(lanes, func(l *lane) (time.Duration, error) { return l.cut() }, new(time.Duration)); err != nil {
-			return "", false, errors.Join(err, closeLanes(lanes))
-		}
+	if err := cuts(lanes, quick, nil); err != nil {
+		return "", false, errors.Join(err, closeLanes(lanes))
 	}
 	var rss []sample
 	var atBegin counts
@@ -110,11 +109,15 @@ func prove(cycles int) (figure string, ok bool, err error) {
 			worst = 0
 			atBegin = settled(counts{})
 		}
-		if (i+1)%len(capturetest.Faults()) == 0 && i >= warmUp-1 { // the same state each time: memory can be compared
-			debug.FreeOSMemory()
-			rss = append(rss, sample{float64(i), residentMB()})
-			fmt.Printf("cycle %d: %v, %.2f MB\n", i+1, count(), rss[len(rss)-1].mb)
+		if i >= warmUp-1 && lanes[0].size == 0 { // frames of one size only: memory can be compared
+			rss = append(rss, measure(i))
 		}
+		if (i+1)%len(capturetest.Faults()) == 0 {
+			fmt.Printf("cycle %d: %v, %.2f MB\n", i+1, count(), residentMB())
+		}
+	}
+	if err := cuts(lanes, more, func(i int) { rss = append(rss, measure(warmUp+cycles+i)) }); err != nil {
+		return "", false, errors.Join(err, closeLanes(lanes))
 	}
 	atEnd := settled(atBegin)
 	slope := 50 * fit(rss)
@@ -128,6 +131,25 @@ func prove(cycles int) (figure string, ok bool, err error) {
 	figure = fmt.Sprintf("%d cycles each, slowest frame %.2f s, goroutines %+d, Mats %+d, files %+d, all slots free, Mats left %d, RSS %+.2f MB per 50 cycles",
 		cycles, worst.Seconds(), atEnd.goroutines-atBegin.goroutines, atEnd.mats-atBegin.mats, atEnd.files-atBegin.files, left.mats, slope)
 	return figure, worst < maxWait && !grown && !leaked && slope < maxSlope && cycles >= perKind, nil
+}
+
+// cuts loses all cameras for a moment, n times, and tells after every fourth.
+func cuts(lanes []*lane, n int, tell func(i int)) error {
+	for i := range n {
+		if err := everyLane(lanes, (*lane).cut, new(time.Duration)); err != nil {
+			return err
+		}
+		if tell != nil && i%4 == 3 {
+			tell(i)
+		}
+	}
+	return nil
+}
+
+// measure takes one sample of the memory.
+func measure(cycle int) sample {
+	debug.FreeOSMemory()
+	return sample{float64(cycle), residentMB()}
 }
 
 // everyLane does one thing in all lanes at once and keeps the longest wait.
