@@ -78,12 +78,7 @@ func openStation(spec CameraSpec, p stationParts) (*station, error) {
 	po := PipelineOptions{Name: spec.Name, Source: dev.String(), Track: spec.Track, Classify: spec.Classify,
 		Decide: spec.Decide, Sink: p.sink, Sequence: p.sequence, Boot: p.boot, Rev: p.rev, Replay: p.replay,
 		Clock: p.clock, OnVerdict: p.verdict, Trace: p.trace}
-	if po.Decide.When == decide.WhenAuto {
-		po.Decide.When = decide.WhenVotes
-		if spec.Detect.Kind == detect.KindMotion {
-			po.Decide.When = decide.WhenLine
-		}
-	}
+	po.Decide.When = when(spec)
 	if po.Detector, po.DetectorModel, err = s.openDetector(spec.Detect, p.models); err != nil {
 		return fail("detect", err)
 	}
@@ -118,6 +113,17 @@ func openStation(spec CameraSpec, p stationParts) (*station, error) {
 		}
 	})
 	return s, nil
+}
+
+// when is the moment of the verdict, with "auto" made definite.
+func when(spec CameraSpec) string {
+	switch {
+	case spec.Decide.When != decide.WhenAuto:
+		return spec.Decide.When
+	case spec.Detect.Kind == detect.KindMotion:
+		return decide.WhenLine
+	}
+	return decide.WhenVotes
 }
 
 // needsGate reports whether a motion test stands before the detector: only before networks, whose cost it saves.

@@ -50,7 +50,7 @@ const warmup = "30"
 // busy makes every frame's objects vote, so that the classifier works on as many frames as the detector.
 var busy = []string{"--detect", "ssd-oidv4", "--classify", "garments", "--set", "cameras[0].decide.votes=100000",
 	"--set", "cameras[0].decide.min_votes=100000", "--set", "cameras[0].decide.interval=0s", "--set", "cameras[0].detect.classes=[Person]",
-	"--set", "cameras[0].detect.min_score=0.3", "--set", "cameras[0].classify.quality.border_px=0"}
+	"--set", "cameras[0].classify.quality.border_px=0"}
 
 func run(pairs int, out string) (bool, error) {
 	dir, err := os.MkdirTemp("", "bench")
@@ -94,7 +94,7 @@ func run(pairs int, out string) (bool, error) {
 	for range 3 {
 		var p daemon.BenchResult
 		if err := bench(&p, clips.start, "--detect", "ssd-oidv4", "--classify", "garments", "--warmup", "5",
-			"--set", "cameras[0].detect.classes=[Person]", "--set", "cameras[0].detect.min_score=0.3"); err != nil {
+			"--set", "cameras[0].detect.classes=[Person]"); err != nil {
 			return false, err
 		}
 		f.first = append(f.first, p.FirstVerdictS)

@@ -2,6 +2,8 @@
 // and the motion gate that stands before network detectors. OpenCV does the scaling and MOG2; the reference
 // background, the cleaning of masks and the splitting of touching objects are pure Go in files without a build tag.
 // Decoding networks is in package detect; no gocv type leaves this package.
+//
+// Long because the motion detector's steps (background, blobs, a closer look, cuts) work on each other's masks.
 package cv
 
 import (

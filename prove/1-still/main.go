@@ -40,7 +40,7 @@ func run() error {
 	if err := ff.Run(); err != nil {
 		return fmt.Errorf("make the clip: %w", err)
 	}
-	c := exec.Command("bin/gleaner", "replay", "--detect", "ssd-oidv4", "--set", "cameras[0].detect.classes=[Person]", "--set", "cameras[0].detect.min_score=0.3",
+	c := exec.Command("bin/gleaner", "replay", "--detect", "ssd-oidv4", "--set", "cameras[0].detect.classes=[Person]",
 		"--set", "cameras[0].decide.when=end", clip)
 	var summary bytes.Buffer
 	c.Args = append(c.Args, "--json")
