@@ -62,8 +62,8 @@ type daemon struct {
 }
 
 // Run is the daemon: it opens every part from top to bottom, works until ctx ends, and closes them in reverse. A part
-// that cannot be opened is an error and nothing is left open; a camera that is away is not: its loop goes on trying. Long
-// because the order of opening, which closing reverses, is to be read in one place.
+// that cannot be opened is an error and nothing is left open; a camera that is away is not: its loop goes on trying.
+// Long because the order of opening, which closing reverses, is to be read in one place.
 func Run(ctx context.Context, o Options, r RunOptions) (err error) {
 	d := &daemon{o: o, r: r, log: r.Log, boot: event.LiveID(), started: time.Now(), registry: metrics.New(),
 		switches: make(chan chan error)}
