@@ -19,9 +19,10 @@ import (
 	"gleaner/model/bundle"
 )
 
-// demoSets is the demo's configuration: the drawn belt before the motion detector and the garment classifier.
+// demoSets is the demo's configuration: the drawn belt before the motion detector and the garment classifier, with a
+// picture of each garment on the page.
 var demoSets = []string{"cameras[0].name=belt", "cameras[0].source='belt:'", "cameras[0].detect.kind=motion",
-	"cameras[0].classify.models=[garments]", "mqtt.site=demo"}
+	"cameras[0].classify.models=[garments]", "cameras[0].publish.crop=true", "mqtt.site=demo"}
 
 // demo compares what the pipeline says with what the belt knows.
 type demo struct {

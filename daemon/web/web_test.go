@@ -48,7 +48,8 @@ func busy() state {
 	return state{web.Snapshot{Site: "공장 1", Node: "line-3", Software: "0.1.0", Started: now - 3723e6,
 		Cameras: []web.Camera{
 			{Name: "belt-1", Source: "belt: 1280×720, 30 frames/s", State: event.Online, Since: now - 3720e6, Frames: 111600,
-				Processed: 111588, Dropped: 12, Objects: 4242, InView: 3},
+				Processed: 111588, Dropped: 12, Objects: 4242, InView: 3, Belt: &web.Speed{X: -118, Y: 2},
+				Lines: []web.Line{{Name: "문 <i>door</i>", Forward: 4311, Back: 69}}, Zones: []web.Zone{{Name: "table", Entered: 17, Inside: 2}}},
 			{Name: hostile, Source: "rtsp://10.0.0.7/stream", State: event.Stalled, Reason: "no frame for 3.2 s <b>bold</b>",
 				Since: now - 42e6, Frames: 900, Processed: 900, Objects: 17},
 		},
@@ -110,7 +111,7 @@ func records(w *web.Server) {
 	now := time.Now().UnixMicro()
 	classes := []string{"T-shirt", "Trouser", "Sneaker", "Bag", "Ankle boot", "Dress"}
 	for i := range 60 {
-		o := event.Object{Cam: "belt-1", Track: int64(i), Verdict: event.Class, Class: classes[i*i%7%6], P: event.Prob(0.99 - 0.007*float64(i%20)),
+		o := event.Object{ID: fmt.Sprint("id-", i), Cam: "belt-1", Track: int64(i), Verdict: event.Class, Class: classes[i*i%7%6], P: event.Prob(0.99 - 0.007*float64(i%20)),
 			Votes: [2]int{6, 6 + i%2}, T: event.Times{Cap: now - int64(60-i)*7e5, Dec: now - int64(60-i)*7e5 + 30000}, AgeMS: event.Millis(24 + i%9)}
 		switch i % 13 {
 		case 4:
@@ -225,6 +226,64 @@ func TestStatus(t *testing.T) {
 	}
 	if want := "/cam/" + url.PathEscape(hostile) + ".jpg"; s.Pictures[1] != want {
 		t.Errorf("%s, want %s", s.Pictures[1], want)
+	}
+}
+
+// picture has a crop of a record shown; what it shows is the colour of its number.
+func picture(t *testing.T, w *web.Server, cam string, i int) {
+	im := image.NewRGBA(image.Rect(0, 0, 60, 40))
+	for p := range im.Pix {
+		im.Pix[p] = byte(37 * i * (1 + p%4))
+	}
+	var b bytes.Buffer
+	if err := jpeg.Encode(&b, im, nil); err != nil {
+		t.Fatal(err)
+	}
+	w.Crop(event.Crop{ID: fmt.Sprint("id-", i), Cam: cam, Verdict: event.Class, JPEG: b.Bytes()})
+}
+
+// TestCrops: the last objects have their pictures, under the camera's name whatever it is; others have none.
+func TestCrops(t *testing.T) {
+	w := start(t, local(), busy())
+	records(w)
+	picture(t, w, "belt-1", 59)
+	picture(t, w, "belt-1", 3)  // no longer among the last
+	picture(t, w, "belt-2", 58) // of another camera
+	picture(t, w, hostile, 50)  // 50 % 13 is 11: of the hostile camera
+	crop := func(cam, id string) string { return "/cam/" + url.PathEscape(cam) + "/crop/" + id + ".jpg" }
+	_, b := get(t, "http://"+w.Addr()+"/api/status.json")
+	var s struct{ Verdicts []struct{ ID, Crop string } }
+	if err := json.Unmarshal(b, &s); err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range s.Verdicts {
+		want := map[string]string{"id-59": crop("belt-1", "id-59"), "id-50": crop(hostile, "id-50")}[v.ID]
+		if v.Crop != want {
+			t.Errorf("%s has the picture %q, want %q", v.ID, v.Crop, want)
+		}
+		if want == "" {
+			continue
+		}
+		r, b := get(t, "http://"+w.Addr()+want)
+		im, err := jpeg.Decode(bytes.NewReader(b))
+		if err != nil || im.Bounds().Dx() != 60 || r.Header.Get("Content-Type") != "image/jpeg" {
+			t.Errorf("%v, %v", r.Status, err)
+		}
+		if note, err := event.CropComment(b); err != nil || !strings.Contains(string(note), v.ID) {
+			t.Errorf("comment %s, %v", note, err)
+		}
+	}
+	for _, none := range []string{crop("belt-1", "id-3"), crop("belt-1", "id-58"), crop("belt-2", "id-59"), crop("belt-1", ""),
+		"/cam/belt-1/crop/id-59"} {
+		if r, _ := get(t, "http://"+w.Addr()+none); r.StatusCode != http.StatusNotFound {
+			t.Errorf("%s: %s", none, r.Status)
+		}
+	}
+	for i := range 20 { // twenty more, and the picture goes with its record
+		w.Verdict(event.Object{ID: fmt.Sprint("new-", i), Cam: "belt-1"})
+	}
+	if r, _ := get(t, "http://"+w.Addr()+crop("belt-1", "id-59")); r.StatusCode != http.StatusNotFound {
+		t.Errorf("a picture outlived its record: %s", r.Status)
 	}
 }
 
@@ -436,6 +495,9 @@ func scene(t *testing.T, w *web.Server) {
 func TestInABrowser(t *testing.T) {
 	w := start(t, local(), busy())
 	records(w)
+	for i := 46; i < 60; i++ {
+		picture(t, w, map[bool]string{true: hostile, false: "belt-1"}[i == 50], i)
+	}
 	w.Viewer(hostile)
 	scene(t, w)
 	dom := chromium(t, "http://"+w.Addr()+"/", "--dump-dom")
@@ -446,13 +508,14 @@ func TestInABrowser(t *testing.T) {
 		"벨트 &lt;img src=x onerror=",
 		"유리 &lt;script&gt;",
 		`class="label class"`, "Sneaker 97 %", "유리 &lt;b&gt;병&lt;/b&gt; 41 %",
-		`src="blob:http://` + w.Addr(),
+		`src="blob:http://` + w.Addr(), `src="/cam/belt-1/crop/id-59.jpg"`,
+		"belt 118 px/s ←", "문 &lt;i&gt;door&lt;/i&gt;", ">4,311<", ">69<", ">4,242<", ">table<",
 	} {
 		if !strings.Contains(dom, want) {
 			t.Errorf("the page does not show %q", want)
 		}
 	}
-	for _, bad := range []string{"<img src=\"x\"", "<b>bold", "<script>document", "broken out</title>"} {
+	for _, bad := range []string{"<img src=\"x\"", "<b>bold", "<i>door", "<script>document", "broken out</title>"} {
 		if strings.Contains(dom, bad) {
 			t.Errorf("%q stands in the page as markup", bad)
 		}

@@ -72,9 +72,9 @@ function card(i) {
   img.alt = "";
   img.hidden = true;
   const c = { view, img, veil, name: el("h3"), pill: el("span", "pill"), reason: el("p", "quiet"), source: el("p", "source"),
-    bars: el("div", "bars"), url: "", frame: 0 };
+    bars: el("div", "bars"), traffic: el("table", "traffic"), url: "", frame: 0 };
   c.root = el("article", "camera", view,
-    el("div", "about", el("div", "line", c.name, c.pill), c.reason, c.source, c.bars));
+    el("div", "about", el("div", "line", c.name, c.pill), c.reason, c.source, c.bars, c.traffic));
   cards[i] = c;
   $("cameras").append(c.root);
   look(c);
@@ -90,7 +90,8 @@ function cameras(s) {
     c.pill.textContent = cam.state + (cam.since ? " · " + span(s.now - cam.since) : "");
     c.pill.className = "pill " + ({ online: "good", stalled: "warn", offline: "bad" }[cam.state] || "");
     c.reason.textContent = cam.reason || "";
-    c.source.textContent = cam.source + " · " + whole(cam.processed) + " frames, " + whole(cam.dropped) + " dropped";
+    c.source.textContent = cam.source + " · " + whole(cam.processed) + " frames, " + whole(cam.dropped) + " dropped" +
+      (cam.belt ? " · belt " + speed(cam.belt) : "");
     const counts = Object.entries(s.counts[cam.name] || {}).sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1)).slice(0, 16);
     const most = Math.max(1, ...counts.map((x) => x[1]));
     c.bars.replaceChildren(...counts.flatMap(([name, n]) => {
@@ -98,12 +99,30 @@ function cameras(s) {
       fill.style.width = (100 * n) / most + "%";
       return [el("span", "name", name || "–"), el("span", "bar " + kind(name), fill), el("span", "n", whole(n))];
     }));
+    traffic(c.traffic, cam);
   });
   while (cards.length > s.cameras.length) {
     const c = cards.pop();
     c.gone = true;
     c.root.remove();
   }
+}
+
+function speed(b) {
+  const arrows = ["→", "↘", "↓", "↙", "←", "↖", "↑", "↗"]; // y grows downwards
+  const v = Math.round(Math.hypot(b.x, b.y));
+  return v + " px/s" + (v ? " " + arrows[(Math.round((4 * Math.atan2(b.y, b.x)) / Math.PI) + 8) % 8] : "");
+}
+
+// traffic lists the totals of lines and zones, where there are any.
+function traffic(table, cam) {
+  const head = (...names) => el("tr", "", ...names.map((n, i) => el("th", i ? "n" : "", n)));
+  const row = (name, ...numbers) => el("tr", "", el("td", "what", name), ...numbers.map((n) => el("td", "n", n === "" ? "" : whole(n))));
+  const lines = cam.lines || [], zones = cam.zones || [], out = [];
+  if (lines.length) out.push(head("line", "forward", "back", "net"), ...lines.map((l) => row(l.name, l.forward, l.back, l.forward - l.back)));
+  if (zones.length) out.push(head("zone", "entered", "inside", ""), ...zones.map((z) => row(z.name, z.entered, z.inside, "")));
+  table.hidden = !out.length;
+  table.replaceChildren(...out);
 }
 
 // look fetches one picture after the other, each with the boxes that belong to it.
@@ -144,13 +163,29 @@ function labels(c, boxes) {
   }
 }
 
+const thumbs = new Map(); // address → img, so that a picture is fetched once
+
+function thumb(v) {
+  if (!v.crop) return el("td", "pic");
+  let img = thumbs.get(v.crop);
+  if (!img) {
+    img = el("img");
+    img.alt = "object " + v.track;
+    img.src = v.crop;
+    thumbs.set(v.crop, img);
+  }
+  return el("td", "pic", img);
+}
+
 function verdicts(s) {
   $("none").hidden = s.verdicts.length > 0;
-  $("list").className = s.cameras.length > 1 ? "" : "one";
+  $("list").className = (s.cameras.length > 1 ? "" : "one ") + (s.verdicts.some((v) => v.crop) ? "" : "blind");
+  const shown = new Set(s.verdicts.map((v) => v.crop));
+  for (const k of thumbs.keys()) if (!shown.has(k)) thumbs.delete(k);
   $("verdicts").replaceChildren(...s.verdicts.map((v) => {
     const what = el("td", "what", el("b", kind(v.verdict), v.class && v.verdict !== "unsure" ? v.class : v.verdict));
     if (v.reason) what.append(el("small", "quiet", " " + v.reason));
-    return el("tr", "", el("td", "time", new Date(v.at / 1000).toLocaleTimeString("en-GB")), el("td", "cam", v.cam), what,
+    return el("tr", "", el("td", "time", new Date(v.at / 1000).toLocaleTimeString("en-GB")), el("td", "cam", v.cam), thumb(v), what,
       el("td", "n", v.p.toFixed(2)), el("td", "n votes", v.votes[0] + "/" + v.votes[1]), el("td", "n", v.age_ms ? Math.round(v.age_ms) + " ms" : "–"));
   }));
 }
