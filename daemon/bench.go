@@ -102,11 +102,14 @@ func Bench(ctx context.Context, spec CameraSpec, models ModelOptions, o BenchOpt
 	}
 	res.ModelsMB = rssMB() - before
 	w := &warmup{need: o.Warmup * uint64(o.Cameras)}
-	if err := benchRun(ctx, stations, w); err != nil {
+	switch err := benchRun(ctx, stations, w); {
+	case err != nil && w.done.Load() == 0 && ctx.Err() == nil:
+		return res, &SetupError{err}
+	case err != nil:
 		return res, err
 	}
 	if w.frames = w.done.Load() - w.need; w.done.Load() <= w.need {
-		return res, fmt.Errorf("%s has %d frames, too few for a warm-up of %d", spec.Source, w.done.Load(), o.Warmup)
+		return res, &SetupError{fmt.Errorf("%s has %d frames, too few for a warm-up of %d", spec.Source, w.done.Load(), o.Warmup)}
 	}
 	w.fill(&res)
 	for _, s := range stations {

@@ -74,7 +74,9 @@ func Run(ctx context.Context, o Options, r RunOptions) (err error) {
 		for i := len(closers) - 1; i >= 0; i-- {
 			err = errors.Join(err, closers[i](deadline))
 		}
-		d.summary()
+		if d.ready.Load() {
+			d.summary()
+		}
 	}()
 
 	if d.models, err = openModels(o.Models); err != nil {
@@ -83,20 +85,9 @@ func Run(ctx context.Context, o Options, r RunOptions) (err error) {
 	closers = append(closers, func(context.Context) error { return d.models.Close() })
 
 	if d.page, err = web.New(o.Web, d, d.registry, d.log); err != nil {
-		return err
+		return &SetupError{err}
 	}
 	closers = append(closers, d.page.Close)
-
-	o.MQTT.Handle = d.command
-	if d.mqtt, err = mqtt.New(o.MQTT, d.log); err != nil {
-		return err
-	}
-	closers = append(closers, func(ctx context.Context) error {
-		if err := d.mqtt.Close(ctx); err != nil { // a broker that is away does not make the stop a failure
-			d.log.Warn("stopped", "err", err)
-		}
-		return nil
-	})
 
 	seen := d.storeState() // before any model is opened, so that no change is missed
 	for _, spec := range o.Cameras {
@@ -107,6 +98,17 @@ func Run(ctx context.Context, o Options, r RunOptions) (err error) {
 		d.stations = append(d.stations, s)
 		closers = append(closers, func(ctx context.Context) error { return errors.Join(s.camera.Close(ctx), s.close()) })
 	}
+
+	o.MQTT.Handle = d.command
+	if d.mqtt, err = mqtt.New(o.MQTT, d.log); err != nil {
+		return &SetupError{err}
+	}
+	closers = append(closers, func(ctx context.Context) error {
+		if err := d.mqtt.Close(ctx); err != nil { // a broker that is away does not make the stop a failure
+			d.log.Warn("stopped", "err", err)
+		}
+		return nil
+	})
 	d.register()
 	d.ready.Store(true)
 	d.mqtt.Publish(d.info())
@@ -150,9 +152,13 @@ func wait(ctx context.Context, loops *sync.WaitGroup, stations []*station) error
 	}
 }
 
+// Publish hands an event to the broker. The stations are opened before the connection is, so that nobody hears of a
+// daemon that cannot work; they publish when their loops run.
+func (d *daemon) Publish(e event.Event) { d.mqtt.Publish(e) }
+
 // parts is what every station of this daemon shares.
 func (d *daemon) parts() stationParts {
-	return stationParts{models: d.models, sink: d.mqtt, sequence: &d.sequence, boot: d.boot, rev: 1, clock: time.Now,
+	return stationParts{models: d.models, sink: d, sequence: &d.sequence, boot: d.boot, rev: 1, clock: time.Now,
 		timer: func(cam string, s Stage) *metrics.Histogram {
 			return d.registry.Timer(metrics.StageSeconds, cam, s.String())
 		},

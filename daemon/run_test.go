@@ -303,7 +303,7 @@ func TestRunRefuses(t *testing.T) {
 		"no such detector": {func(o *Options) { o.Cameras[1].Detect.Kind, o.Cameras[1].Detect.Model = "ssd", "none" },
 			"camera two: detect: "},
 		"belt too fast": {func(o *Options) { o.Cameras[1].Belt.Speed = 1e6 }, "camera two: source: "},
-		"broker":        {func(o *Options) { o.MQTT.Broker = "ftp://x" }, "mqtt: broker"},
+		"broker":        {func(o *Options) { o.MQTT.Broker = "ftp://x" }, "mqtt: "},
 		"page":          {func(o *Options) { o.Web.Listen = "203.0.113.1:80" }, "web: listen on 203.0.113.1:80"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -30,7 +30,7 @@ allocations, memory. SOURCE takes the place of the camera's own source.
 			if o.Cameras < 1 || o.Cameras > 64 {
 				return &badInput{fmt.Errorf("--cameras %d: is not between 1 and 64", o.Cameras)}
 			}
-			cfg, spec, err := f.spec(strings.Join(args, ""))
+			cfg, spec, err := f.source(args)
 			if err != nil {
 				return err
 			}

@@ -30,12 +30,12 @@ A picture that cannot be read gives a line with its error, the others go on, and
 			if err != nil {
 				return err
 			}
-			bad := 0
+			bad, why := 0, ""
 			enc := json.NewEncoder(c.OutOrStdout())
 			enc.SetEscapeHTML(false)
 			err = daemon.Once(c.Context(), spec, cfg.Models, args, func(p daemon.Picture) error {
 				if p.Error != "" {
-					bad++
+					bad, why = bad+1, p.Error
 				}
 				if text {
 					printPicture(c, p)
@@ -43,14 +43,13 @@ A picture that cannot be read gives a line with its error, the others go on, and
 				}
 				return enc.Encode(p)
 			})
-			if err == nil && bad > 0 {
-				err = &badInput{fmt.Errorf("%d of %d pictures could not be read", bad, len(args))}
+			switch {
+			case err != nil || bad == 0:
+				return err
+			case len(args) == 1:
+				return &badInput{errors.New(why)}
 			}
-			var input *badInput
-			if errors.As(err, &input) && len(args) == 1 {
-				return &badInput{fmt.Errorf("%s: is not a picture that can be read", args[0])}
-			}
-			return err
+			return &badInput{fmt.Errorf("%d of %d pictures could not be read; the last: %s", bad, len(args), why)}
 		},
 	}
 	f.add(c)

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -28,11 +29,23 @@ func (f *cameraFlags) add(c *cobra.Command) {
 	c.Flags().StringSliceVar(&f.classify, "classify", nil, "classifier: name or folder of a bundle (several: an ensemble)")
 }
 
+// noSource stands for the source that the command line is to name.
+const noSource = "images:none"
+
+// source is spec for the verbs that cannot do without a source.
+func (f *cameraFlags) source(args []string) (*config.Config, daemon.CameraSpec, error) {
+	cfg, spec, err := f.spec(strings.Join(args, ""))
+	if err == nil && spec.Source == noSource {
+		err = &badInput{errors.New("no source: name a clip, a picture or a folder of them, or a configuration with -c")}
+	}
+	return cfg, spec, err
+}
+
 // spec is the camera, with source in place of its own when source is not empty.
 func (f *cameraFlags) spec(source string) (*config.Config, daemon.CameraSpec, error) {
 	var sets []string
 	if f.file == "" { // no file: one camera, made of the defaults, the environment and the sets
-		sets = append(sets, "cameras[0].name=replay", "cameras[0].source=images:none")
+		sets = append(sets, "cameras[0].name=replay", "cameras[0].source="+noSource)
 	}
 	cfg, err := f.load(sets...)
 	if err != nil {
@@ -87,7 +100,7 @@ Without a configuration the detector is motion, and with no classifier every obj
   gleaner replay --classify garments "belt:" --set cameras[0].belt.count=50`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			cfg, spec, err := f.spec(strings.Join(args, ""))
+			cfg, spec, err := f.source(args)
 			if err != nil {
 				return err
 			}

@@ -17,6 +17,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -94,6 +95,9 @@ func (o Options) Check() error {
 	if err != nil {
 		return err
 	}
+	if err := o.Embedded.check(); o.Broker == "" && err != nil {
+		return err
+	}
 	switch {
 	case o.Prefix == "":
 		return errors.New("prefix: must not be empty")
@@ -115,6 +119,18 @@ func (o Options) Check() error {
 		return fmt.Errorf("backoff_max: %v is below backoff_min %v, or one of them is not above 0", o.BackoffMax, o.BackoffMin)
 	case o.ActMaxAge <= 0:
 		return fmt.Errorf("act_max_age: %v is not above 0", o.ActMaxAge)
+	}
+	return nil
+}
+
+// check finds an address that is none.
+func (e Embedded) check() error {
+	_, port, err := net.SplitHostPort(e.Listen)
+	if err != nil {
+		return fmt.Errorf("embedded.listen: %w", err)
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return fmt.Errorf("embedded.listen: port %q is not in 0 to 65535", port)
 	}
 	return nil
 }
@@ -144,7 +160,11 @@ func (o Options) address() (hostport string, secure bool, err error) {
 	case u.Path != "" && u.Path != "/":
 		return "", false, fmt.Errorf("broker: a path (%s) means nothing here", u.Path)
 	}
-	return net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), port)), secure, nil
+	port = cmp.Or(u.Port(), port)
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return "", false, fmt.Errorf("broker: port %s is not in 0 to 65535", port)
+	}
+	return net.JoinHostPort(u.Hostname(), port), secure, nil
 }
 
 // password is the secret as it is now.
