@@ -22,6 +22,7 @@ var allowed = map[string][]string{
 	// The bottom: what a frame is, what a model is. They know nothing of each other.
 	"capture":                {},
 	"capture/cv":             {"capture", "capture/pictures"}, // pictures: what the drawn belt carries
+	"capture/latency":        {"capture"},
 	"capture/pictures":       {"capture"},
 	"capture/capturetest":    {"capture", "internal/shared"},
 	"model":                  {},
