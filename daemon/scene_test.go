@@ -255,7 +255,7 @@ type play struct {
 func newPlay(t testing.TB, s *stage, e classify.Classifier, change func(*PipelineOptions)) *play {
 	p := &play{stage: s, inbox: &inbox{t: t}, t: t}
 	o := PipelineOptions{Name: "belt-1", Source: "scene", Detector: s, DetectorModel: "sha256:dd", Track: track.DefaultOptions(),
-		Classify: classify.DefaultOptions(), Decide: decide.DefaultOptions(), Sink: p.inbox, Sequence: &Sequence{}, Rev: 1,
+		Classify: classify.DefaultOptions(), Decide: strict(), Sink: p.inbox, Sequence: &Sequence{}, Rev: 1,
 		Replay: true}
 	o.Decide.When = decide.WhenVotes
 	if e != nil {
@@ -311,4 +311,11 @@ func (s PipelineStats) balance() error {
 			s.Pending, s.InView)
 	}
 	return nil
+}
+
+// strict are bars high enough for every reason to show.
+func strict() decide.Options {
+	o := decide.DefaultOptions()
+	o.Early, o.Majority, o.Threshold = 0, 0.5, 0.5
+	return o
 }

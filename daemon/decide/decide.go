@@ -28,6 +28,8 @@ type Options struct {
 	MinVotes int `yaml:"min_votes"`
 	// Interval is the least time between two votes of one object: neighbouring frames show the same mistakes.
 	Interval time.Duration `yaml:"interval"`
+	// Early is the mean probability from which an answer may be given before all votes are in, 0 to 1.
+	Early float64 `yaml:"early"`
 	// Majority is the share of the votes that the winner needs, 0 to 1.
 	Majority float64 `yaml:"majority"`
 	// Threshold is the mean probability that the winner needs, 0 to 1.
@@ -38,10 +40,11 @@ type Options struct {
 	Reject []string `yaml:"reject"`
 }
 
-// DefaultOptions asks five crops, 60 ms apart, and wants at least half of them and a mean probability of one half.
+// DefaultOptions asks five crops, 60 ms apart, or three that are sure. It wants two of five for one class and a mean
+// probability of 0.3: low bars, under which a verdict is worth little. A line that must be pure sets higher ones.
 func DefaultOptions() Options {
 	return Options{When: WhenAuto, Line: 0.5, Votes: 5, MinVotes: 3, Interval: 60 * time.Millisecond,
-		Majority: 0.5, Threshold: 0.5, Hysteresis: 1}
+		Early: 0.7, Majority: 0.4, Threshold: 0.3, Hysteresis: 1}
 }
 
 // Validate names the first key that is out of range, by its path below decide.
@@ -60,6 +63,8 @@ func (o Options) Validate() error {
 		return fmt.Errorf("min_votes: %d is not between 1 and votes (%d)", o.MinVotes, o.Votes)
 	case o.Interval < 0:
 		return fmt.Errorf("interval: %s is negative", o.Interval)
+	case !(o.Early >= 0 && o.Early <= 1):
+		return fmt.Errorf("early: %g is not between 0 and 1", o.Early)
 	case o.Majority < 0 || o.Majority > 1:
 		return fmt.Errorf("majority: %g is not between 0 and 1", o.Majority)
 	case o.Threshold < 0 || o.Threshold > 1:
@@ -195,5 +200,6 @@ func (b *Ballot) Final(o Options, labels []string) bool {
 	if b.n >= o.Votes {
 		return true
 	}
-	return b.n >= o.MinVotes && b.Verdict(o, labels).Kind != Unsure
+	v := b.Verdict(o, labels)
+	return b.n >= o.MinVotes && v.Kind != Unsure && float64(v.P) >= o.Early
 }

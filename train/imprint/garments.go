@@ -36,7 +36,7 @@ type GarmentsOptions struct {
 // DefaultGarmentsOptions is how the shipped head was made, for the source tree in the working directory.
 func DefaultGarmentsOptions() GarmentsOptions {
 	return GarmentsOptions{NativeDir: ".native", Out: filepath.Join("model", "bundle", "catalogue", "heads"),
-		Size: 128, Tensors: []int{187, 203}, Stills: 20000, OnBelt: 10000, TestBelt: 3000, Workers: 2}
+		Size: 128, Tensors: []int{187, 203}, Stills: 16000, OnBelt: 40000, TestBelt: 3000, Workers: 2}
 }
 
 // GarmentsResult is what was measured on pictures that no mean has seen.
