@@ -83,7 +83,7 @@ What is wrong?  gleaner doctor -c gleaner.yaml`,
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return &badInput{fmt.Errorf("%w; see %s --help", err, c.CommandPath())}
 	})
-	root.AddCommand(newRun(restore), newReplay(), newOnce(), newCheck(), newDoctor(), newBench(), newModels(), newVersion())
+	root.AddCommand(newRun(restore), newReplay(), newOnce(), newCheck(), newDoctor(), newLatency(), newBench(), newModels(), newVersion())
 	markArgs(root)
 	return root
 }
