@@ -91,6 +91,7 @@ func (l *lane) cycle(i int) (time.Duration, error) {
 
 // cut closes the connection once, at a moment's notice, and brings it back at the size that all rounds end in.
 func (l *lane) cut() (time.Duration, error) {
+	time.Sleep(1100 * time.Millisecond) // a good spell, so that the back-off does not grow
 	if err := l.srv.ask("fault", l.kind, 0); err != nil {
 		return 0, err
 	}

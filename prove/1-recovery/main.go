@@ -31,9 +31,9 @@ const (
 	maxWait   = 5 * time.Second
 	maxSlope  = 0.5 // MB per 50 cycles
 	perKind   = 50
-	warmUp    = 7   // cycles before growth is measured: a round of all faults
-	quick     = 30  // short cuts before those, until the allocator has its shape
-	more      = 100 // short cuts after the cycles, for the slope alone: single samples scatter by 1 MB
+	warmUp    = 7  // cycles before growth is measured: a round of all faults
+	quick     = 15 // short cuts before those, until the allocator has its shape
+	more      = 50 // short cuts after the cycles, for the slope alone: single samples scatter by 1 MB
 	matsCount = "gocv.io/x/gocv.Mat"
 )
 
@@ -133,13 +133,13 @@ func prove(cycles int) (figure string, ok bool, err error) {
 	return figure, worst < maxWait && !grown && !leaked && slope < maxSlope && cycles >= perKind, nil
 }
 
-// cuts loses all cameras for a moment, n times, and tells after every fourth.
+// cuts loses all cameras for a moment, n times, and tells after every second.
 func cuts(lanes []*lane, n int, tell func(i int)) error {
 	for i := range n {
 		if err := everyLane(lanes, (*lane).cut, new(time.Duration)); err != nil {
 			return err
 		}
-		if tell != nil && i%4 == 3 {
+		if tell != nil && i%2 == 1 {
 			tell(i)
 		}
 	}
