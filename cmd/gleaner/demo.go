@@ -171,12 +171,16 @@ func (d *demo) line(out io.Writer, begin, end string) {
 		begin, r.Objects, r.Counted, r.Missed, r.Doubled, r.Right, 100*float64(r.Right)/float64(max(1, r.Counted)), end)
 }
 
-// isTerminal reports whether w is a terminal.
+// isTerminal reports whether w is a terminal, as far as can be told without asking the system for its settings.
 func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	if !ok {
 		return false
 	}
 	st, err := f.Stat()
-	return err == nil && st.Mode()&os.ModeCharDevice != 0
+	if err != nil || st.Mode()&os.ModeCharDevice == 0 {
+		return false
+	}
+	null, err := os.Stat(os.DevNull) // a character device too, and what services have for a terminal
+	return err != nil || !os.SameFile(st, null)
 }

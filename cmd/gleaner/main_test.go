@@ -301,3 +301,15 @@ func TestRunStops(t *testing.T) {
 	}
 	<-restored // so that a second signal ends the process
 }
+
+// TestNullIsNoTerminal: a service whose standard input is /dev/null is asked nothing.
+func TestNullIsNoTerminal(t *testing.T) {
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	if isTerminal(null) || isTerminal(&bytes.Buffer{}) {
+		t.Error("the null device is taken for a terminal")
+	}
+}
