@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -66,6 +67,7 @@ func (d *daemon) switchModels() error {
 	case changed:
 		d.registry.Counter(metrics.ModelSwitch, "ok").Inc()
 		d.log.Info("bundle switched", "models", d.modelNames())
+		debug.FreeOSMemory() // the files that were read to be verified, many times the daemon's own heap
 	}
 	d.mqtt.Publish(d.info())
 	return err

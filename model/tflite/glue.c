@@ -4,6 +4,7 @@
 #include "glue.h"
 
 #include <dlfcn.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -29,6 +30,12 @@ void gl_hush(int on) {
     loud = NULL;
   }
   pthread_mutex_unlock(&lock);
+}
+
+void gl_give_back(void) {
+#ifdef __GLIBC__
+  malloc_trim(0);
+#endif
 }
 
 static void append(char* to, size_t size, const char* format, va_list args) {

@@ -57,6 +57,9 @@ int gl_dynamic(const TfLiteTensor* t);
 // through the gl_log, or are the caller's to word.
 void gl_hush(int on);
 
+// gl_give_back returns what the C library keeps of freed memory to the system.
+void gl_give_back(void);
+
 // gl_die_plainly gives the signals of a crash back to the kernel, so that a parent process sees which one it was, and
 // forbids core files.
 void gl_die_plainly(void);

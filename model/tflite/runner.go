@@ -78,6 +78,7 @@ func (r *runner) Close() error {
 	if r.log != nil {
 		C.free(unsafe.Pointer(r.log))
 		r.log = nil
+		C.gl_give_back() // an interpreter's tensors and weights are tens of megabytes, and the C library would keep them
 	}
 	r.inputs, r.outputs, r.moving = nil, nil, nil
 	return nil

@@ -86,6 +86,7 @@ func prove() (figure string, ok bool, err error) {
 				return fmt.Errorf("switch %d: %w", i+1, err)
 			}
 			done++
+			time.Sleep(200 * time.Millisecond) // the old one is closed right after
 			mb, err := d.rss()
 			if err != nil {
 				return err
@@ -148,7 +149,7 @@ func bundles(dir string) (s *bundle.Store, ids, sums []string, err error) {
 type daemon struct {
 	cmd, sub *exec.Cmd
 	page     string
-	wg       sync.WaitGroup
+	wg, logs sync.WaitGroup
 
 	mu      sync.Mutex
 	stopped string         // the line with the last counts
@@ -176,7 +177,7 @@ func start(store string) (*daemon, error) {
 		said = append(said, lines.Text())
 		if m := ready.FindStringSubmatch(lines.Text()); m != nil {
 			d.page = "http://" + m[3] + "/api/status.json"
-			d.wg.Go(func() { d.follow(lines) })
+			d.logs.Go(func() { d.follow(lines) })
 			return d, d.subscribe(m[1], m[2])
 		}
 	}
@@ -298,7 +299,7 @@ func (d *daemon) stop() (map[string]int, error) {
 	if err := d.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		return nil, err
 	}
-	d.wg.Wait() // the log and the records are read
+	d.logs.Wait()
 	if err := d.cmd.Wait(); err != nil {
 		return nil, fmt.Errorf("the daemon: %w", err)
 	}
@@ -314,6 +315,8 @@ func (d *daemon) stop() (map[string]int, error) {
 func (d *daemon) kill() {
 	if d.cmd.ProcessState == nil {
 		_ = d.cmd.Process.Kill()
+		d.logs.Wait()
+		_ = d.cmd.Wait()
 	}
 	if d.sub != nil {
 		_ = d.sub.Process.Kill()
