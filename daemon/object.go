@@ -30,12 +30,13 @@ const (
 	WithheldLeft     Withheld = iota // left the picture before it reached the line
 	WithheldPastLine                 // first seen past the line: another track's count
 	WithheldEnd                      // the source or the daemon ended first
+	WithheldFragment                 // a piece that came loose from another object for a while
 	withheldReasons
 )
 
 // String is the reason's name in messages and metrics.
 func (w Withheld) String() string {
-	return [...]string{"left_before_line", "past_line", "ended"}[w]
+	return [...]string{"left_before_line", "past_line", "ended", "fragment"}[w]
 }
 
 // object is what the pipeline knows of one tracked object. Objects are reused.
@@ -46,7 +47,10 @@ type object struct {
 	cx, cy               float64    // centre of box, shares of the frame
 	class                int        // the detector's class, -1 for none
 	score                float32
-	seen                 int  // frames in which it was measured
+	seen                 int  // frames in which its place was known
+	hits                 int  // frames in which it was detected by itself
+	frames               int  // frames since it was confirmed
+	fragment             bool // it passed the line as a piece of another object
 	inFrame              bool // it has a box of its own in this frame
 	placed               bool // its place in this frame is known or safe to expect
 	line                 decide.Line
@@ -91,6 +95,30 @@ func (p *Pipeline) admit(id int64) *object {
 	p.objects = slices.Insert(p.objects, at, o)
 	p.stats.open.Objects++
 	return o
+}
+
+// ownShare is the share of its frames in which an object is detected by itself, at the least, unless it is a piece.
+const ownShare = 0.4
+
+// fragment reports whether an object that passes the line inside a box it shares with others is a piece of one of them:
+// hardly ever detected by itself, while another in the same place was more often. True neighbours that touch have come
+// into the picture one after the other, or come apart again and again.
+func (p *Pipeline) fragment(o *object) bool {
+	if o.inFrame || float64(o.hits) >= ownShare*float64(o.frames) {
+		return false
+	}
+	for _, q := range p.objects {
+		if q != o && q.placed && !q.inFrame && q.hits > o.hits && near(o.box, q.box) {
+			return true
+		}
+	}
+	return false
+}
+
+// near reports whether two boxes overlap, or would if each were a tenth larger.
+func near(a, b detect.Box) bool {
+	gx, gy := (a.W()+b.W())/20, (a.H()+b.H())/20
+	return a.X0 < b.X1+gx && b.X0 < a.X1+gx && a.Y0 < b.Y1+gy && b.Y0 < a.Y1+gy
 }
 
 func (p *Pipeline) remove(o *object) {

@@ -106,7 +106,7 @@ func (p *Pipeline) follow(tracks []track.Track, f *capture.Frame) {
 		if o == nil {
 			o = p.admit(t.ID)
 		}
-		o.inFrame = t.Measured
+		o.inFrame, o.hits, o.frames = t.Measured, t.Hits, o.frames+1
 		// An object that touches another, or is missed for a moment, goes on where it is expected.
 		if o.placed = t.Measured || t.State == track.Merged || t.Lost <= coast; !o.placed {
 			continue
@@ -196,7 +196,9 @@ func (p *Pipeline) conclude(f *capture.Frame) {
 		case decide.WhenVotes:
 			due = o.ballot.Final(p.decide, o.labels)
 		}
-		if due && !o.done {
+		if due && p.fragment(o) {
+			o.fragment = true
+		} else if due && !o.done {
 			p.lastChance(o, f)
 			p.publish(o, p.now(f))
 		}
@@ -232,6 +234,8 @@ func (p *Pipeline) end(id int64, why Withheld, now time.Time) {
 	p.remove(o)
 	if !o.done {
 		switch {
+		case o.fragment:
+			p.withhold(WithheldFragment)
 		case p.decide.When == decide.WhenLine && o.line.Born() == decide.Past:
 			p.withhold(WithheldPastLine)
 		case p.decide.When == decide.WhenLine:

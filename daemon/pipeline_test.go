@@ -71,7 +71,7 @@ func TestGolden(t *testing.T) {
 		withheld [withheldReasons]uint64
 	}{
 		{name: "belt", stage: &stage{actors: beltActors()}, eye: newEye(), change: onLine, frames: 125,
-			verdicts: "class glass, class can, class paper", withheld: [...]uint64{1, 1, 1}},
+			verdicts: "class glass, class can, class paper", withheld: [withheldReasons]uint64{1, 1, 1}},
 		{name: "kiosk", stage: &stage{labels: faces, actors: []actor{
 			{in: 5, out: 40, x: 100, y: 60, side: 80, shade: 1, class: 0},
 			{in: 80, out: 110, x: 120, y: 50, vx: 0.5, side: 90, shade: 2, class: 0}}}, eye: newEye(), frames: 150,

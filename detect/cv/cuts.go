@@ -27,9 +27,10 @@ const (
 	// than objects usually are, or was more objects in the frame before, must be several, and the best neck will do.
 	thinNeck, anyNeck = 0.5, 0.85 // thickness of the neck over that of the thinner side
 	otherColour       = 38        // distance of the mean colours in grey levels
+	smallColour       = 57        // the same, where a piece is small: a toe and a heel differ by chance
 	tooLong           = 0.5       // how much thinner a cut must be that leaves one side too long
 	// Each side has at least this share of the usual area, and is nearly as long as the short ones of the usual objects.
-	fairPart, anyPart = 0.4, 0.1
+	fairPart, anyPart = 0.65, 0.1
 	shorter, longer   = 0.7, 1.2 // of the usual lengths, at the following quantiles
 	shortQuantile     = 0.05
 	longQuantile      = 0.7 // pairs that were not cut are among the lengths seen
@@ -127,6 +128,7 @@ func (s *splitter) decide(win window, r rule) bool {
 			}
 		}
 	}
+	s.mend(r)
 	objects := 0
 	for i := range s.groups {
 		g := &s.groups[i]
@@ -139,6 +141,23 @@ func (s *splitter) decide(win window, r rule) bool {
 	}
 	s.tidy()
 	return len(s.groups) > 1
+}
+
+// mend takes back the cuts in a thing that was too long which turned out to be within one of its objects: a small piece
+// of the same colour as its neighbour, the two of which together are no longer than one.
+func (s *splitter) mend(r rule) {
+	for k := range s.edges {
+		e := &s.edges[k]
+		a, b := s.basins[e.a].label, s.basins[e.b].label
+		if !e.cut || a == b {
+			continue
+		}
+		p, q := s.groups[a], s.groups[b]
+		if min(float32(p.area), float32(q.area)) < r.fair && apart(p, q) <= smallColour && union(p.blob, q.blob).length() <= r.long {
+			e.cut = false
+			s.regroup()
+		}
+	}
 }
 
 // regroup gives each piece that the edges not cut hold together a number, and measures it.
@@ -189,8 +208,11 @@ func (s *splitter) reach(i, n int32, without int) group {
 // an object on both sides.
 func (s *splitter) bestCut(n int32, win window, r rule) int {
 	neck, area := float32(thinNeck), r.fair
-	if s.groups[n].length() > r.long || len(s.groups) < r.before {
+	switch {
+	case s.groups[n].length() > r.long:
 		neck, area = anyNeck, r.any
+	case len(s.groups) < r.before: // but a small piece once cut off by mistake is not cut off for ever
+		neck = anyNeck
 	}
 	best, at := float32(9), -1
 	for k, e := range s.edges {
@@ -200,8 +222,11 @@ func (s *splitter) bestCut(n int32, win window, r rule) int {
 		a, b := s.reach(e.a, -1, k), s.reach(e.b, -1, k)
 		thin := e.d / min(a.peak, b.peak)
 		limit, least := neck, area
-		if apart(a, b) > otherColour {
+		switch d := apart(a, b); {
+		case d > smallColour:
 			limit, least = anyNeck, r.any
+		case d > otherColour:
+			limit = anyNeck
 		}
 		if thin >= limit || !r.object(a, win, least) || !r.object(b, win, least) {
 			continue

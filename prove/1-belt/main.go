@@ -31,10 +31,11 @@ const bar = "count error at most 1 %, none twice, right at most 2 points below s
 func main() {
 	count := flag.Int("count", 500, "garments")
 	models := flag.String("classify", "garments", "classifier bundle; empty: only count")
+	seed := flag.Uint64("seed", 1, "of the belt: which garments, where")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *count, *models); err != nil {
+	if err := run(ctx, *count, *seed, *models); err != nil {
 		fmt.Printf("FIGURE %v BAR %s FAIL\n", err, bar)
 		os.Exit(1)
 	}
@@ -62,10 +63,10 @@ func (l *ledger) Publish(e event.Event) {
 	l.seen = append(l.seen, s)
 }
 
-func run(ctx context.Context, count int, models string) error {
+func run(ctx context.Context, count int, seed uint64, models string) error {
 	spec, store := daemon.DefaultCamera(), daemon.DefaultModelOptions()
 	spec.Name, spec.Source, spec.Detect.Kind = "belt", "belt:", detect.KindMotion
-	spec.Belt.Count = count
+	spec.Belt.Count, spec.Belt.Seed = count, seed
 	if models != "" {
 		spec.Classify.Models = []string{models}
 	}
