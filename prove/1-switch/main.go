@@ -76,30 +76,9 @@ func prove() (figure string, ok bool, err error) {
 		return "", false, err
 	}
 	var rss []float64
-	done := 0
-	lossBusy, err := d.loss(func() error {
-		for i := range switches {
-			if _, err := store.Use(ids[(i+1)%2]); err != nil {
-				return err
-			}
-			if err := d.await(fmt.Sprint("garments ", (i+1)%2+1)); err != nil {
-				return fmt.Errorf("switch %d: %w", i+1, err)
-			}
-			done++
-			time.Sleep(200 * time.Millisecond) // the old one is closed right after
-			mb, err := d.rss()
-			if err != nil {
-				return err
-			}
-			rss = append(rss, mb)
-			if (i+1)%20 == 0 {
-				fmt.Printf("%d switches, %.1f MB\n", i+1, mb)
-			}
-		}
-		return nil
-	})
+	lossBusy, err := d.loss(func() (err error) { rss, err = d.switches(store, ids); return err })
 	if err != nil {
-		return fmt.Sprintf("%d of %d switches", done, switches), false, err
+		return fmt.Sprintf("%d of %d switches", len(rss), switches), false, err
 	}
 	end, err := d.stop()
 	if err != nil {
@@ -111,10 +90,33 @@ func prove() (figure string, ok bool, err error) {
 		100*lossCalm, 100*lossBusy)
 	missing := end["frames"] - end["processed"] - end["dropped"] - end["failed"]
 	figure = fmt.Sprintf("%d switches, %d frames: %d failed, %d unaccounted for, %.2f %% dropped against %.2f %% without switches, memory %+.1f MB",
-		done, end["frames"], end["failed"], missing, 100*lossBusy, 100*lossCalm, after-before)
+		len(rss), end["frames"], end["failed"], missing, 100*lossBusy, 100*lossCalm, after-before)
 	ok = end["failed"] == 0 && missing == 0 && end["frames"] > 0 && lossBusy <= lossCalm+0.01 && after-before <= slackMB &&
 		foreign == 0 && by[0] > 0 && by[1] > 0
 	return figure, ok, nil
+}
+
+// switches makes one bundle and the other the current one in turn, each time waits until it is in use, and returns the
+// memory after each switch in MB.
+func (d *daemon) switches(store *bundle.Store, ids []string) (rss []float64, err error) {
+	for i := range switches {
+		if _, err := store.Use(ids[(i+1)%2]); err != nil {
+			return rss, err
+		}
+		if err := d.await(fmt.Sprint("garments ", (i+1)%2+1)); err != nil {
+			return rss, fmt.Errorf("switch %d: %w", i+1, err)
+		}
+		time.Sleep(200 * time.Millisecond) // the old one is closed right after
+		mb, err := d.rss()
+		if err != nil {
+			return rss, err
+		}
+		rss = append(rss, mb)
+		if (i+1)%20 == 0 {
+			fmt.Printf("%d switches, %.1f MB\n", i+1, mb)
+		}
+	}
+	return rss, nil
 }
 
 // bundles makes a store with the garments under two versions, the first one in use.
