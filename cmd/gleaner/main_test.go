@@ -225,8 +225,9 @@ func belt(t *testing.T) []string {
 	if _, err := os.Stat("/usr/share/datasets/fashion-mnist"); err != nil {
 		t.Skip("Fashion-MNIST is absent (Debian: dataset-fashion-mnist)")
 	}
-	return []string{"belt:", store(t), "--set=cameras[0].width=320", "--set=cameras[0].height=240", "--set=cameras[0].fps=15",
-		"--set=cameras[0].belt.count=3", "--set=cameras[0].belt.touching=0"}
+	return []string{"belt:", store(t), "--set=cameras[0].width=160", "--set=cameras[0].height=120", "--set=cameras[0].fps=15",
+		"--set=cameras[0].detect.motion.width=160", "--set=cameras[0].belt.speed=100", "--set=cameras[0].belt.gap=40",
+		"--set=cameras[0].belt.count=3", "--set=cameras[0].belt.touching=0", "--set=cameras[0].belt.light_drift=0"}
 }
 
 func TestReplay(t *testing.T) {
