@@ -107,11 +107,12 @@ func (p *Pipeline) follow(tracks []track.Track, f *capture.Frame) {
 			o = p.admit(t.ID)
 		}
 		o.inFrame, o.hits, o.frames = t.Measured, t.Hits, o.frames+1
-		// An object that touches another, or is missed for a moment, goes on where it is expected.
-		if o.placed = t.Measured || t.State == track.Merged || t.Lost <= coast; !o.placed {
+		cx, cy := float64(t.Box.X0+t.Box.X1)/2/w, float64(t.Box.Y0+t.Box.Y1)/2/h
+		// An object that touches another, or is missed for a moment, goes on where it is expected, inside the frame.
+		expected := (t.State == track.Merged || t.Lost <= coast) && cx > 0 && cx < 1 && cy > 0 && cy < 1
+		if o.placed = t.Measured || expected; !o.placed {
 			continue
 		}
-		cx, cy := float64(t.Box.X0+t.Box.X1)/2/w, float64(t.Box.Y0+t.Box.Y1)/2/h
 		if t.Measured && o.seen > 0 {
 			dx, dy, moved = dx+cx-o.cx, dy+cy-o.cy, moved+1
 		}
