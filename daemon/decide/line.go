@@ -18,6 +18,10 @@ type Line struct {
 	done bool
 }
 
+// leap is how far past the line, as a share of the frame, an object may first be seen past it and still have passed it: no
+// belt carries a thing that far from one frame to the next. What lies farther got there by a mistake of the tracker.
+const leap = 0.3
+
 // Step takes the centre's position pos and the line's, and reports whether the object passed the line downstream just
 // now: once in its life, and only when it was first seen before the line. An object first seen past it (a track that
 // broke, a thing carried back by a reversal) was another one's count. slack, in the same unit, keeps a centre that
@@ -33,7 +37,7 @@ func (l *Line) Step(pos, line, slack float64) bool {
 	if l.born == Unknown {
 		l.born = now
 	}
-	crossed := l.side == Before && now == Past && l.born == Before && !l.done
+	crossed := l.side == Before && now == Past && l.born == Before && !l.done && pos-line <= leap
 	l.side = now
 	if crossed {
 		l.done = true

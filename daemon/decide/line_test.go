@@ -16,7 +16,8 @@ func TestLine(t *testing.T) {
 		born Side
 	}{
 		{"passes once", []float64{0.2, 0.4, 0.6, 0.8}, 2, Before},
-		{"in one leap", []float64{0.1, 0.9}, 1, Before},
+		{"in one leap", []float64{0.1, 0.75}, 1, Before},
+		{"thrown to the far end by a mistake", []float64{0.4, 0.99}, -1, Before},
 		{"never comes there", []float64{0.1, 0.3, 0.49}, -1, Before},
 		{"first seen past it", []float64{0.6, 0.7}, -1, Past},
 		{"first seen on it", []float64{0.5, 0.7}, -1, Past},
@@ -50,7 +51,7 @@ func TestLineAtMostOnce(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		line := rapid.Float64Range(0, 1).Draw(t, "line")
 		slack := rapid.Float64Range(0, 0.05).Draw(t, "slack")
-		way := rapid.SliceOfN(rapid.Float64Range(-0.1, 1.1), 1, 60).Draw(t, "way")
+		way := rapid.SliceOfN(rapid.Float64Range(line-0.3, line+0.29), 1, 60).Draw(t, "way")
 		var l Line
 		n, past := 0, false
 		for _, p := range way {
