@@ -22,6 +22,7 @@ type lane struct {
 	srv  *server
 	cam  *daemon.Camera
 	size int // which of sizes the server has now
+	stop context.CancelFunc
 	wg   sync.WaitGroup
 	seen atomic.Pointer[seen]
 	diary
@@ -42,10 +43,15 @@ func newLane(kind string, srv *server) (*lane, error) {
 	}
 	l := &lane{kind: kind, srv: srv}
 	l.cam = daemon.NewCamera(dev, daemon.CameraOptions{Name: kind, Stall: o.Stall, BackoffMin: o.BackoffMin, BackoffMax: o.BackoffMax}, l.diary.add)
-	l.wg.Go(func() { _ = l.cam.Run(context.Background()) }) // the frames tell how it does
+	ctx, stop := context.WithCancel(context.Background())
+	l.stop = stop
+	l.wg.Go(func() { _ = l.cam.Run(ctx) }) // the frames tell how it does
 	l.wg.Go(func() {
 		for f := range l.cam.Latest().C() {
 			l.seen.Store(&seen{f.W, f.H, f.Arrived})
+			// Hold the frame for a while, as a pipeline does: then all slots are in use, and none keeps another size's
+			// memory from before.
+			time.Sleep(90 * time.Millisecond)
 			f.Release()
 		}
 	})
@@ -156,8 +162,9 @@ func (l *lane) await(back time.Time) (time.Duration, error) {
 
 // close ends the camera; Close of its ring fails if a slot is still lent.
 func (l *lane) close(ctx context.Context) error {
+	l.stop()
+	l.wg.Wait() // the consumer gives its last frame back
 	err := l.cam.Close(ctx)
-	l.wg.Wait()
 	if n := l.cam.Lent(); n != 0 {
 		err = errors.Join(err, fmt.Errorf("%s: %d slots still lent", l.kind, n))
 	}

@@ -121,6 +121,7 @@ func prove(cycles int) (figure string, ok bool, err error) {
 	}
 	atEnd := settled(atBegin)
 	slope := 50 * fit(rss)
+	fmt.Printf("samples of cycle and MB: %.2f\n", rss)
 	if err := closeLanes(lanes); err != nil {
 		return "", false, err
 	}
@@ -148,6 +149,7 @@ func cuts(lanes []*lane, n int, tell func(i int)) error {
 
 // measure takes one sample of the memory.
 func measure(cycle int) sample {
+	time.Sleep(500 * time.Millisecond) // until every slot holds a frame of the present size
 	debug.FreeOSMemory()
 	return sample{float64(cycle), residentMB()}
 }
