@@ -60,9 +60,9 @@ test-pure: ## The tests without cgo: they pass on any machine with Go.
 	@echo "== tests, CGO_ENABLED=0"
 	@CGO_ENABLED=0 go test ./...
 
-test-race: ## The tests under the race detector, without the native libraries.
+test-race: ## The tests under the race detector, without the native libraries; long scenes are left to the real build.
 	@echo "== tests, -race -tags nonative"
-	@go test -race -tags nonative ./...
+	@go test -race -short -tags nonative ./...
 
 test-service: build setup-test ## The service as it is installed, as systemd-analyze sees it.
 	@echo "== the installed service"
@@ -70,7 +70,7 @@ test-service: build setup-test ## The service as it is installed, as systemd-ana
 
 test-mats: setup-test ## The packages that hold OpenCV's Mats, counting them.
 	@echo "== tests, -tags matprofile"
-	@$(WITH_NATIVE) go test -tags matprofile ./capture/cv/... ./detect/cv/...
+	@$(WITH_NATIVE) go test -short -tags matprofile ./capture/cv/... ./detect/cv/...
 
 # The packages whose tests link a native library: the others were tested twice already, and would do the same again.
 NATIVE_PACKAGES = go list -test -f '{{.ImportPath}} {{join .Deps " "}}' ./... | \
