@@ -80,8 +80,9 @@ test-real: setup-test ## The tests of everything that touches a native library, 
 	@echo "== tests, the real build"
 	@$(WITH_NATIVE) packages="$$($(NATIVE_PACKAGES))"; go test $$packages
 
-bench: build ## Time each stage of the pipeline. ARGS='…' goes to gleaner.
-	bin/gleaner bench $(ARGS)
+bench: setup-test build ## Measure the pipeline against a bare C++ loop of the same native calls, into BENCHMARKS.md.
+	bin/gleaner models pull ssd-oidv4 garments
+	$(WITH_NATIVE) go run ./bench/pipeline
 
 fuzz: setup ## Fuzz every parser of outside data for a short while: FUZZTIME=10s each.
 	@$(WITH_NATIVE) git grep -l '^func Fuzz' -- '*_test.go' | while read -r file; do \

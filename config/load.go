@@ -21,7 +21,8 @@ type Origin struct {
 }
 
 // notConfig are the variables that begin with GLEANER_ and are no configuration keys.
-var notConfig = map[string]bool{"GLEANER_CONFIG": true, "GLEANER_SHARED": true, "GLEANER_NATIVE": true}
+var notConfig = map[string]bool{"GLEANER_CONFIG": true, "GLEANER_SHARED": true, "GLEANER_NATIVE": true,
+	"GLEANER_SKIP_PACKAGES": true, "GLEANER_TFLITE_PROBE": true}
 
 // Load reads, checks and composes a configuration: defaults, then the file, then the environment, then the sets. Every
 // problem is an *Error that names the file or variable and the key's path.
@@ -37,7 +38,7 @@ func Load(o Origin) (*Config, error) {
 	root := reflect.TypeOf(Config{})
 	for _, kv := range o.Env {
 		key, val, _ := strings.Cut(kv, "=")
-		if !strings.HasPrefix(key, "GLEANER_") || notConfig[key] || strings.HasPrefix(key, "GLEANER_PROBE") {
+		if !strings.HasPrefix(key, "GLEANER_") || notConfig[key] {
 			continue
 		}
 		path, ok := envPath(root, strings.TrimPrefix(key, "GLEANER_"))

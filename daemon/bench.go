@@ -99,6 +99,9 @@ func Bench(ctx context.Context, spec CameraSpec, models ModelOptions, o BenchOpt
 			return res, err
 		}
 		stations = append(stations, s)
+		if !s.camera.dev.Finite() {
+			return res, endless(spec)
+		}
 	}
 	res.ModelsMB = rssMB() - before
 	w := &warmup{need: o.Warmup * uint64(o.Cameras)}

@@ -42,6 +42,11 @@ func (p *Pipeline) Step(ctx context.Context, f *capture.Frame) (err error) {
 
 	tracks, ended := p.tracker.Update(f.Time, p.dets)
 	p.follow(tracks, f)
+	for i := range ended { // what ended was not seen in this frame: it has no pixels here
+		if o := p.find(ended[i].ID); o != nil {
+			o.inFrame, o.placed = false, false
+		}
+	}
 	p.cross(f, tracks, ended)
 	p.meter.lap(StageTrack)
 

@@ -52,6 +52,9 @@ func Replay(ctx context.Context, spec CameraSpec, models ModelOptions, o ReplayO
 		return res, err
 	}
 	defer s.close()
+	if !s.camera.dev.Finite() {
+		return res, endless(spec)
+	}
 	start := time.Now()
 	err = s.replay(ctx, o.Progress)
 	res.Wall = time.Since(start)
@@ -65,6 +68,11 @@ func Replay(ctx context.Context, spec CameraSpec, models ModelOptions, o ReplayO
 		return res, &SetupError{fmt.Errorf("%s gave no frame", s.pipeline.source)}
 	}
 	return res, s.close()
+}
+
+// endless says that a source cannot be replayed, because it has no end.
+func endless(spec CameraSpec) error {
+	return &SetupError{fmt.Errorf("%s has no end: give a clip, pictures, or a belt with a count", spec.Source)}
 }
 
 // replay runs the camera's loop beside the pipeline until the source ends. The first failing stage stops it.

@@ -44,6 +44,9 @@ type Addresses struct {
 // ShutdownTime is how long the daemon may take to stop.
 const ShutdownTime = 10 * time.Second
 
+// loopTime is how much of it the cameras and pipelines may take.
+const loopTime = 7 * time.Second
+
 // daemon is what Run has opened.
 type daemon struct {
 	o        Options
@@ -59,6 +62,7 @@ type daemon struct {
 	sequence Sequence
 	switches chan chan error // asks for a look at the store's current bundle
 	ready    atomic.Bool     // everything is open: until then there is little to tell
+	stuck    bool            // a loop outlived the stop: what it may still use stays open
 }
 
 // Run is the daemon: it opens every part from top to bottom, works until ctx ends, and closes them in reverse. A part
@@ -82,7 +86,12 @@ func Run(ctx context.Context, o Options, r RunOptions) (err error) {
 	if d.models, err = openModels(o.Models); err != nil {
 		return err
 	}
-	closers = append(closers, func(context.Context) error { return d.models.Close() })
+	closers = append(closers, func(context.Context) error {
+		if d.stuck {
+			return nil
+		}
+		return d.models.Close()
+	})
 
 	if d.page, err = web.New(o.Web, d, d.registry, d.log); err != nil {
 		return &SetupError{err}
@@ -96,7 +105,12 @@ func Run(ctx context.Context, o Options, r RunOptions) (err error) {
 			return err
 		}
 		d.stations = append(d.stations, s)
-		closers = append(closers, func(ctx context.Context) error { return errors.Join(s.camera.Close(ctx), s.close()) })
+		closers = append(closers, func(ctx context.Context) error {
+			if d.stuck {
+				return nil
+			}
+			return errors.Join(s.camera.Close(ctx), s.close())
+		})
 	}
 
 	o.MQTT.Handle = d.command
@@ -110,6 +124,7 @@ func Run(ctx context.Context, o Options, r RunOptions) (err error) {
 		return nil
 	})
 	d.register()
+	d.logModels()
 	d.ready.Store(true)
 	d.mqtt.Publish(d.info())
 
@@ -124,7 +139,11 @@ func Run(ctx context.Context, o Options, r RunOptions) (err error) {
 	loops.Go(func() { d.reportMetrics(work) })
 	closers = append(closers, func(ctx context.Context) error {
 		stop()
-		return wait(ctx, &loops, d.stations)
+		ctx, cancel := context.WithTimeout(ctx, loopTime) // the rest is for the last messages
+		defer cancel()
+		err := wait(ctx, &loops, d.stations)
+		d.stuck = err != nil
+		return err
 	})
 
 	notify(systemd.SdNotifyReady, d.log)

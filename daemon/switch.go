@@ -143,6 +143,19 @@ func (d *daemon) info() event.Info {
 	return in
 }
 
+// logModels says what each network runs on, and why not on what stands higher on the ladder.
+func (d *daemon) logModels() {
+	for _, m := range d.info().Models {
+		args := []any{"name", m.Name, "sha256", m.SHA256, "delegate", m.Delegate}
+		for _, r := range m.Ladder {
+			if !r.Used && r.Reason != "" {
+				args = append(args, "not_"+r.Name, r.Reason)
+			}
+		}
+		d.log.Info("model", args...)
+	}
+}
+
 // reportMetrics publishes the numbers every 30 s.
 func (d *daemon) reportMetrics(ctx context.Context) {
 	tick := time.NewTicker(30 * time.Second)

@@ -8,7 +8,6 @@ stage="$1"
 unit=gleaner.service
 mkdir -p "$stage/usr/lib/systemd" "$stage/usr/bin"
 cp -rn /usr/lib/systemd/system "$stage/usr/lib/systemd/"
-cp -n "$(type -P kill)" "$stage/usr/bin/"
 
 words="$(systemd-analyze verify --man=no --root="$stage" "$unit" 2>&1)" || { echo "$words" >&2; exit 1; }
 [ -z "$words" ] || { printf 'systemd-analyze verify is not clean:\n%s\n' "$words" >&2; exit 1; }

@@ -43,11 +43,11 @@ func runDemo(ctx context.Context, cfg *config.Config, out, stderr io.Writer) err
 	}
 	d := &demo{}
 	ready := make(chan daemon.Addresses, 1)
+	ctx, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	wg.Go(func() { d.tell(ctx, ready, out) })
 	defer wg.Wait()
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
+	defer cancel() // before the wait: it ends the lines
 	return daemon.Run(ctx, cfg.Options, daemon.RunOptions{Log: newLog(stderr, cfg.Log), Version: version,
 		Device: d.open, Truth: d.truth, OnVerdict: d.verdict,
 		OnReady: func(a daemon.Addresses) { ready <- a }})

@@ -148,7 +148,7 @@ func nativeDir() string {
 			exe = real
 		}
 		at := filepath.Dir(exe)
-		dirs = append(dirs, filepath.Join(at, "..", ".native"), filepath.Join(at, "..", "lib", "gleaner"))
+		dirs = append(dirs, filepath.Join(at, "..", ".native"), filepath.Join(at, "..", "share", "gleaner"))
 	}
 	for _, d := range dirs {
 		if _, err := os.Stat(filepath.Join(d, "models")); err == nil {
