@@ -123,13 +123,19 @@ func Bench(ctx context.Context, spec CameraSpec, models ModelOptions, o BenchOpt
 	if t := sink.first.Load(); t != 0 {
 		res.FirstVerdictS = time.Unix(0, t).Sub(processStart()).Seconds()
 	}
-	for s := range stageCount {
-		if t := &timers[s]; t.Count() > 0 {
-			res.Stages = append(res.Stages, StageTimes{s.String(), t.Count(), ms(t.Quantile(0.5)), ms(t.Quantile(0.9)), ms(t.Quantile(0.99))})
-		}
-	}
+	res.Stages = stageTimes(&timers)
 	res.Delegates = m.delegates()
 	return res, nil
+}
+
+// stageTimes are the quantiles of the stages that were timed.
+func stageTimes(timers *[stageCount]metrics.Histogram) (out []StageTimes) {
+	for s := range stageCount {
+		if t := &timers[s]; t.Count() > 0 {
+			out = append(out, StageTimes{s.String(), t.Count(), ms(t.Quantile(0.5)), ms(t.Quantile(0.9)), ms(t.Quantile(0.99))})
+		}
+	}
+	return out
 }
 
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
