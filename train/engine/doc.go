@@ -14,4 +14,6 @@
 //
 // Backends are in ref (pure Go, float32 and float64, the oracle), onednn (CPU) and xla (CUDA through a PJRT plug-in).
 // What the networks are is in train/net; what is done with them is in train.
+//
+// Long because an operator's shapes, its gradient and its lowering are one thing: apart, they would drift.
 package engine

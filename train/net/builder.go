@@ -1,0 +1,211 @@
+package net
+
+import (
+	"gleaner/train/engine"
+)
+
+// Builder applies a network's layers. It is an engine graph that knows the network's variables: layers ask for them by name,
+// and get the same ones in every build. Its methods panic as engine.Graph's do; Describe turns that into an error.
+type Builder struct {
+	*engine.Graph
+	n        *Net
+	training bool
+	average  bool // parameters are read from their moving averages
+	seed     uint32
+	normRate float64
+	quantise int
+}
+
+// Param is a parameter of a layer.
+func (b *Builder) Param(layer, name string, i Init, shape ...int) *engine.Node {
+	v := b.variable(layer, name, engine.Param, i, shape)
+	if b.average && !b.n.isFrozen(layer) {
+		return b.Var(b.n.state(v.v, "average", engine.Average))
+	}
+	return b.Var(v.v)
+}
+
+// Stat is a statistic that training keeps of a layer.
+func (b *Builder) Stat(layer, name string, i Init, shape ...int) *engine.Var {
+	return b.variable(layer, name, engine.Stat, i, shape).v
+}
+
+func (b *Builder) variable(layer, name string, role engine.Role, i Init, shape engine.Shape) *variable {
+	full := layer + "/" + name
+	if v, ok := b.n.byName[full]; ok {
+		if !v.v.Shape.Equal(shape) {
+			engine.Fail(layer, "its %s is %v and cannot be %v as well", name, v.v.Shape, shape)
+		}
+		return v
+	}
+	v := &variable{v: &engine.Var{Name: full, Shape: shape, Role: role}, layer: layer, init: i}
+	b.n.vars, b.n.byName[full] = append(b.n.vars, v), v
+	return v
+}
+
+// Learns tells whether a layer's statistics are those of the batch: in training, unless it is frozen.
+func (b *Builder) learns(layer string) bool { return b.training && !b.n.isFrozen(layer) }
+
+// Act is an activation.
+type Act func(b *Builder, layer string, x *engine.Node) *engine.Node
+
+// The activations, as arguments of layers.
+var (
+	None   Act = func(_ *Builder, _ string, x *engine.Node) *engine.Node { return x }
+	Relu   Act = func(b *Builder, layer string, x *engine.Node) *engine.Node { return b.Graph.Relu(layer, x) }
+	Relu6  Act = func(b *Builder, layer string, x *engine.Node) *engine.Node { return b.Graph.Relu6(layer, x) }
+	HSwish Act = func(b *Builder, layer string, x *engine.Node) *engine.Node { return b.Graph.HSwish(layer, x) }
+)
+
+// Filter is a convolution's kernel.
+type Filter struct {
+	Out      int // channels
+	Size     int // height and width, pixels
+	Stride   int // 0 means 1
+	Pad      int // on all four sides; -1: as TensorFlow's SAME
+	Dilation int // 0 means 1
+	Groups   int // 0 means 1; -1: depthwise, one group per channel
+	Bias     bool
+	// Window replaces Size, Stride, Pad and Dilation where its KH is not 0.
+	Window engine.Window
+	W, B   Init // of the weights and the bias; the zero value: He's spread, zeros
+}
+
+// Conv is a convolution with its activation.
+func (b *Builder) Conv(layer string, x *engine.Node, f Filter, act Act) *engine.Node {
+	return b.activate(layer, b.conv(layer, x, f), act)
+}
+
+// ConvNorm is a convolution, a batch norm and an activation. Folding puts the norm into the convolution.
+func (b *Builder) ConvNorm(layer string, x *engine.Node, f Filter, act Act) *engine.Node {
+	if b.n.folded {
+		f.Bias = true
+		return b.Conv(layer, x, f, act)
+	}
+	return b.activate(layer, b.norm(layer+"/bn", b.conv(layer, x, f)), act)
+}
+
+// Norm is a batch norm and an activation that stand by themselves.
+func (b *Builder) Norm(layer string, x *engine.Node, act Act) *engine.Node {
+	return b.activate(layer, b.norm(layer, x), act)
+}
+
+func (b *Builder) conv(layer string, x *engine.Node, f Filter) *engine.Node {
+	s := engine.ShapeOf(x)
+	if len(s) != 4 {
+		engine.Fail(layer, "a convolution takes pictures [N H W C], not %v", s)
+	}
+	w, groups := f.window(s), max(f.Groups, 1)
+	if f.Groups < 0 {
+		groups = s[3]
+	}
+	if s[3]%groups != 0 {
+		engine.Fail(layer, "%d channels cannot be split into %d groups", s[3], groups)
+	}
+	if f.W.Values == nil && f.W.Spread == 0 && f.W.Fill == 0 {
+		f.W = He(w.KH * w.KW * s[3] / groups)
+	}
+	weights := b.weights(layer, f.W, f.Out, w.KH, w.KW, s[3]/groups)
+	var bias *engine.Node
+	if f.Bias {
+		bias = b.Param(layer, "b", f.B, f.Out)
+	}
+	return b.Conv2D(layer, x, weights, bias, engine.Conv{Window: w, Groups: groups})
+}
+
+// weights are a layer's weights [K …], sent through int8 where the network is built so.
+func (b *Builder) weights(layer string, i Init, shape ...int) *engine.Node {
+	w := b.Param(layer, "w", i, shape...)
+	if b.quantise > 0 {
+		w = b.FakeQuantWeights(layer, w, b.quantise)
+	}
+	return w
+}
+
+func (f Filter) window(s engine.Shape) engine.Window {
+	if f.Window.KH != 0 {
+		return f.Window
+	}
+	stride, dilation := max(f.Stride, 1), max(f.Dilation, 1)
+	w := engine.Square(f.Size, stride, f.Pad)
+	if f.Pad < 0 {
+		w = engine.Same((f.Size-1)*dilation+1, stride, s[1], s[2])
+		w.KH, w.KW = f.Size, f.Size
+	}
+	w.DH, w.DW = dilation, dilation
+	return w
+}
+
+// normEps is what batch norms add to the variance, as most frameworks do.
+const normEps = 1e-5
+
+func (b *Builder) norm(layer string, x *engine.Node) *engine.Node {
+	s := engine.ShapeOf(x)
+	c := s[len(s)-1]
+	gamma, beta := b.Param(layer, "gamma", Init{Fill: 1}, c), b.Param(layer, "beta", Init{}, c)
+	mean, variance := b.Stat(layer, "mean", Init{}, c), b.Stat(layer, "var", Init{Fill: 1}, c)
+	if !b.learns(layer) {
+		return b.NormInfer(layer, x, gamma, beta, b.Var(mean), b.Var(variance), normEps)
+	}
+	y, m, v := b.BatchNorm(layer, x, gamma, beta, normEps)
+	// The running variance is the unbiased one (as in PyTorch): n/(n-1) of the batch's.
+	n := float64(s.Size() / c)
+	b.Track(mean, m, b.normRate, 1)
+	b.Track(variance, v, b.normRate, n/max(n-1, 1))
+	return y
+}
+
+// activate applies an activation, and the trip through int8 of a quantised build.
+func (b *Builder) activate(layer string, x *engine.Node, act Act) *engine.Node {
+	x = act(b, layer, x)
+	if b.quantise > 0 {
+		x = b.quant(layer, x)
+	}
+	return x
+}
+
+// quant sends activations through int8 in the range that the layer's statistic keeps.
+func (b *Builder) quant(layer string, x *engine.Node) *engine.Node {
+	span := b.Stat(layer, "range", Init{Values: []float32{0, 0}}, 2)
+	if b.learns(layer) {
+		b.Track(span, b.Range(layer, x), 0.01, 1)
+	}
+	return b.FakeQuant(layer, x, b.Var(span), b.quantise)
+}
+
+// Dense is a dense layer with its activation; pictures are flattened first.
+func (b *Builder) Dense(layer string, x *engine.Node, out int, act Act) *engine.Node {
+	x = b.Flatten(layer, x)
+	in := engine.ShapeOf(x)[1]
+	w := b.weights(layer, He(in), out, in)
+	return b.activate(layer, b.Graph.Dense(layer, x, w, b.Param(layer, "b", Init{}, out)), act)
+}
+
+// Logits is the last layer of a head: dense, without activation.
+func (b *Builder) Logits(h Head, x *engine.Node) *engine.Node {
+	x = b.Flatten("head/"+h.Name, x)
+	layer, in := "head/"+h.Name, engine.ShapeOf(x)[1]
+	w := b.weights(layer, Xavier(in), h.Classes, in)
+	return b.activate(layer, b.Graph.Dense(layer, x, w, b.Param(layer, "b", Init{}, h.Classes)), None)
+}
+
+// AllLogits is Logits for each head of the network, on one trunk.
+func (b *Builder) AllLogits(x *engine.Node) (logits []*engine.Node) {
+	for _, h := range b.n.Heads {
+		logits = append(logits, b.Logits(h, x))
+	}
+	return logits
+}
+
+// Drop is a dropout: in training a share rate of the elements is left out.
+func (b *Builder) Drop(layer string, x *engine.Node, rate float64) *engine.Node {
+	if !b.training || rate == 0 {
+		return x
+	}
+	return b.Dropout(layer, x, rate, b.seed^uint32(hash64(layer)))
+}
+
+// Join is a+b with an activation.
+func (b *Builder) Join(layer string, x, y *engine.Node, act Act) *engine.Node {
+	return b.activate(layer, b.Add(layer, x, y), act)
+}
