@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 )
 
 // New is an empty model with one graph, to be filled with AddTensor, AddConst and AddOp.
@@ -83,6 +84,21 @@ func DepthwiseConv2DOptions(padding, strideW, strideH, multiplier, act int) Opti
 		i32(5, 1), i32(6, 1)}}
 }
 
+// Dilated spreads the taps of a convolution's options: neighbouring ones are h and w pixels apart.
+func Dilated(o Options, h, w int) Options {
+	at := map[int]int{1: 4, 2: 5}[o.Kind] // the field of the horizontal dilation, of CONV_2D and of DEPTHWISE_CONV_2D
+	o.Fields = slices.Clone(o.Fields)
+	for i, f := range o.Fields {
+		switch f.ID {
+		case at:
+			o.Fields[i] = i32(at, w)
+		case at + 1:
+			o.Fields[i] = i32(at+1, h)
+		}
+	}
+	return o
+}
+
 // Pool2DOptions are those of AVERAGE_POOL_2D and MAX_POOL_2D.
 func Pool2DOptions(padding, strideW, strideH, w, h, act int) Options {
 	return Options{Kind: 5, Fields: []Field{i8(0, padding), i32(1, strideW), i32(2, strideH), i32(3, w), i32(4, h), i8(5, act)}}
@@ -129,6 +145,32 @@ func Float32Bytes(v []float32) []byte {
 		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(x))
 	}
 	return b
+}
+
+// Float16Bytes are the little-endian bytes of v rounded to the nearest float16, ties to even (IEEE 754). What is too large
+// becomes an infinity.
+func Float16Bytes(v []float32) []byte {
+	b := make([]byte, 0, 2*len(v))
+	for _, x := range v {
+		b = binary.LittleEndian.AppendUint16(b, toFloat16(x))
+	}
+	return b
+}
+
+func toFloat16(v float32) uint16 {
+	sign := uint16(math.Float32bits(v) >> 16 & 0x8000)
+	abs := math.Abs(float64(v))
+	switch {
+	case v != v:
+		return sign | 0x7e00
+	case abs >= 65520:
+		return sign | 0x7c00
+	case abs < 1.0/(1<<14): // subnormal: a multiple of 2^-24
+		return sign | uint16(math.RoundToEven(abs*(1<<24)))
+	}
+	frac, exp := math.Frexp(abs) // abs = frac·2^exp, frac in 0.5 to 1
+	m := uint16(math.RoundToEven((frac*2 - 1) * 1024))
+	return sign | (uint16(exp+14)<<10 + m) // m of 1024 carries into the exponent, as it should
 }
 
 // Int32Bytes are the little-endian bytes of v as 32-bit integers.

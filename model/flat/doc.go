@@ -192,7 +192,10 @@ const (
 	OpCustom          = 32
 	OpPad             = 34
 	OpMean            = 40
+	OpPadV2           = 60
+	OpSlice           = 65
 	OpQuantize        = 114
+	OpHardSwish       = 117
 )
 
 // HasCustom reports whether an operator of the network is the custom operator of that name.
