@@ -39,7 +39,6 @@ type variable struct {
 	v     *engine.Var
 	layer string
 	init  Init
-	norm  bool // of a normalisation: γ, β
 }
 
 // Init gives a variable its first values.
