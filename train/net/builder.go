@@ -76,13 +76,16 @@ func (b *Builder) Conv(layer string, x *engine.Node, f Filter, act Act) *engine.
 	return b.activate(layer, b.conv(layer, x, f), act)
 }
 
+// normSuffix ends the layer name of a convolution's own batch norm.
+const normSuffix = "/bn"
+
 // ConvNorm is a convolution, a batch norm and an activation. Folding puts the norm into the convolution.
 func (b *Builder) ConvNorm(layer string, x *engine.Node, f Filter, act Act) *engine.Node {
 	if b.n.folded {
 		f.Bias = true
 		return b.Conv(layer, x, f, act)
 	}
-	return b.activate(layer, b.norm(layer+"/bn", b.conv(layer, x, f)), act)
+	return b.activate(layer, b.norm(layer+normSuffix, b.conv(layer, x, f)), act)
 }
 
 // Norm is a batch norm and an activation that stand by themselves.
