@@ -1,0 +1,176 @@
+package pack
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+)
+
+var format = Format{Width: 4, Height: 2, Fit: "letterbox", Margin: 0.1}
+
+// pixels are an example's, told apart by n.
+func pixels(n int) []byte {
+	b := make([]byte, format.Bytes())
+	for i := range b {
+		b[i] = byte(n*31 + i)
+	}
+	return b
+}
+
+// write makes a set of one example per number, each from a source of its own.
+func write(t *testing.T, path string, numbers ...int) [32]byte {
+	t.Helper()
+	w, err := Create(path, format)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range numbers {
+		if err := w.Add(source(n), []Crop{crop(n)}, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sum, err := w.Finish()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sum
+}
+
+func source(n int) Source {
+	return Source{Path: fmt.Sprintf("사진/%d.jpg", n), SHA256: sha256.Sum256([]byte{byte(n)}), Width: 100, Height: 50}
+}
+
+func crop(n int) Crop {
+	return Crop{Example{Box: [4]float64{1, 2, 3.5, 4}, Class: "유리", Attributes: map[string]string{"dirty": "yes"}, Group: "g"}, pixels(n)}
+}
+
+func TestWhatIsWrittenIsRead(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.gleanset")
+	sum := write(t, path, 1, 2, 3)
+	s, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if s.Identity != sum || s.Format != format || len(s.Examples) != 3 {
+		t.Fatalf("read %x %+v %d", s.Identity, s.Format, len(s.Examples))
+	}
+	e := s.Examples[1]
+	if e.Class != "유리" || e.Attributes["dirty"] != "yes" || e.Group != "g" || e.Box != [4]float64{1, 2, 3.5, 4} || e.Source != source(2) {
+		t.Errorf("example %+v", e)
+	}
+	buf := make([]byte, format.Bytes())
+	if err := s.Pixels(1, buf); err != nil || !slices.Equal(buf, pixels(2)) {
+		t.Errorf("pixels %v, %v", buf, err)
+	}
+}
+
+func TestIdentityDoesNotDependOnTheOrder(t *testing.T) {
+	dir := t.TempDir()
+	a, b := write(t, filepath.Join(dir, "a"), 1, 2, 3), write(t, filepath.Join(dir, "b"), 3, 1, 2)
+	if c := write(t, filepath.Join(dir, "c"), 1, 2); a != b || a == c {
+		t.Errorf("identities %x %x %x", a, b, c)
+	}
+}
+
+func TestAnInterruptedImportGoesOn(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "a")
+	w, err := Create(path, format)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Add(source(1), []Crop{crop(1)}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Add(Source{Path: "bad.jpg"}, nil, []Problem{{Path: "bad.jpg", What: "file", Reason: "truncated"}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(path); !errors.Is(err, ErrUnfinished) {
+		t.Errorf("an unfinished set opens with %v", err)
+	}
+	if w, err = Create(path, format); err != nil {
+		t.Fatal(err)
+	}
+	if !w.Done(source(1).Path) || !w.Done("bad.jpg") || w.Done(source(2).Path) {
+		t.Error("it does not know what was done")
+	}
+	if err := w.Add(source(2), []Crop{crop(2)}, nil); err != nil {
+		t.Fatal(err)
+	}
+	sum, err := w.Finish()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := write(t, filepath.Join(dir, "whole"), 1, 2); sum != want {
+		t.Error("another set than the one that was never interrupted")
+	}
+	if _, err := Create(path, format); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("a finished set is opened to write with %v", err)
+	}
+}
+
+func TestMerge(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "a"), 1, 2)
+	write(t, filepath.Join(dir, "b"), 2, 3)
+	var sets []*Set
+	for _, name := range []string{"a", "b"} {
+		s, err := Open(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		sets = append(sets, s)
+	}
+	sum, err := Merge(filepath.Join(dir, "c"), sets...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := write(t, filepath.Join(dir, "d"), 1, 2, 3); sum != want {
+		t.Error("the merged set is not the set of all")
+	}
+}
+
+func TestDamageIsSeen(t *testing.T) {
+	dir := t.TempDir()
+	for name, at := range map[string]func(b []byte) []byte{
+		"truncated": func(b []byte) []byte { return b[:len(b)/2] },
+		"pixels": func(b []byte) []byte {
+			for i := range b {
+				if i+24 <= len(b) && slices.Equal(b[i:i+24], pixels(2)) {
+					b[i+3]++
+				}
+			}
+			return b
+		},
+		"random":  func([]byte) []byte { return []byte("no database at all, but long enough to be looked at") },
+		"nothing": func([]byte) []byte { return nil },
+	} {
+		path := filepath.Join(dir, name)
+		write(t, path, 1, 2, 3)
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, at(b), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		s, err := Open(path)
+		if err == nil {
+			err = s.Verify()
+			s.Close()
+		}
+		if !errors.Is(err, ErrDamaged) && !errors.Is(err, ErrNotASet) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

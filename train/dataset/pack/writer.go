@@ -1,0 +1,225 @@
+package pack
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io/fs"
+
+	"github.com/ncruces/go-sqlite3"
+)
+
+// Writer adds to a set. Its methods belong to one goroutine.
+type Writer struct {
+	path   string
+	format Format
+	db     *sqlite3.Conn
+	txn    *sqlite3.Txn
+	since  int // bytes since the last commit
+	done   map[string]bool
+	source *sqlite3.Stmt
+	insert *sqlite3.Stmt
+	pixels *sqlite3.Stmt
+	issue  *sqlite3.Stmt
+}
+
+// commitEvery is how much an interrupted import does again, in bytes.
+const commitEvery = 32 << 20
+
+// Create opens a set to write: a new one, or an unfinished one of the same format, which goes on where it stopped. A finished
+// set is an error, fs.ErrExist.
+func Create(path string, f Format) (*Writer, error) {
+	w := &Writer{path: path, format: f, done: map[string]bool{}}
+	db, have, err := open(path, sqlite3.OPEN_READWRITE)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		db, err = create(path, f)
+	case err == nil && have != f:
+		db.Close()
+		return nil, fmt.Errorf("%s has an unfinished import of %+v, not of %+v: delete it, or use its options", path, have, f)
+	case err == nil:
+		if _, err := meta(db, "identity"); err == nil {
+			db.Close()
+			return nil, fmt.Errorf("%s is finished already: %w", path, fs.ErrExist)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	w.db = db
+	if err := w.prepare(); err != nil {
+		db.Close()
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return w, nil
+}
+
+func (w *Writer) prepare() error {
+	if err := w.db.Exec("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-8192"); err != nil {
+		return err
+	}
+	for stmt, sql := range map[**sqlite3.Stmt]string{
+		&w.source: "INSERT INTO source (path, sha256, width, height) VALUES (?,?,?,?)",
+		&w.insert: "INSERT INTO example (source, x0, y0, x1, y1, class, attributes, grp, crc) VALUES (?,?,?,?,?,?,?,?,?)",
+		&w.pixels: "INSERT INTO pixels (id, bgr) VALUES (?,?)",
+		&w.issue:  "INSERT INTO problem (path, what, reason, mended) VALUES (?,?,?,?)",
+	} {
+		s, _, err := w.db.Prepare(sql)
+		if err != nil {
+			return err
+		}
+		*stmt = s
+	}
+	s, _, err := w.db.Prepare("SELECT path FROM source UNION SELECT path FROM problem WHERE what='file'")
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	for s.Step() {
+		w.done[s.ColumnText(0)] = true
+	}
+	return s.Err()
+}
+
+// Done tells whether a source file was dealt with by an import that was interrupted.
+func (w *Writer) Done(path string) bool { return w.done[path] }
+
+// Crop is an example with its pixels.
+type Crop struct {
+	Example
+	Pixels []byte // BGR, Format.Bytes
+}
+
+// Add stores all that came of one source file: its crops, and what was wrong with it. Either all of it is in the set after an
+// interruption or none. A source whose every crop is unusable is given with the problem "file" alone.
+func (w *Writer) Add(src Source, crops []Crop, problems []Problem) error {
+	if err := w.add(src, crops, problems); err != nil {
+		return fmt.Errorf("write %s: %w", w.path, err)
+	}
+	return nil
+}
+
+func (w *Writer) add(src Source, crops []Crop, problems []Problem) error {
+	if w.done[src.Path] {
+		return fmt.Errorf("%s is in the set already", src.Path)
+	}
+	if w.txn == nil {
+		t := w.db.Begin()
+		w.txn = &t
+	}
+	for _, p := range problems {
+		if err := run(w.issue, p.Path, p.What, p.Reason, p.Mended); err != nil {
+			return err
+		}
+	}
+	if len(crops) > 0 {
+		if err := run(w.source, src.Path, src.SHA256[:], src.Width, src.Height); err != nil {
+			return err
+		}
+		id := w.db.LastInsertRowID()
+		for _, c := range crops {
+			if err := w.crop(id, c); err != nil {
+				return fmt.Errorf("%s: %w", src.Path, err)
+			}
+		}
+	}
+	w.done[src.Path] = true
+	if w.since >= commitEvery {
+		return w.commit()
+	}
+	return nil
+}
+
+func (w *Writer) crop(source int64, c Crop) error {
+	if len(c.Pixels) != w.format.Bytes() {
+		return fmt.Errorf("a crop has %d bytes, and %d are wanted", len(c.Pixels), w.format.Bytes())
+	}
+	if c.Class == "" {
+		return errors.New("a crop has no class")
+	}
+	var attributes any
+	if len(c.Attributes) > 0 {
+		b, err := json.Marshal(c.Attributes)
+		if err != nil {
+			return err
+		}
+		attributes = string(b)
+	}
+	crc := crc32.Checksum(c.Pixels, castagnoli)
+	if err := run(w.insert, source, c.Box[0], c.Box[1], c.Box[2], c.Box[3], c.Class, attributes, c.Group, int64(crc)); err != nil {
+		return err
+	}
+	w.since += len(c.Pixels)
+	return run(w.pixels, w.db.LastInsertRowID(), c.Pixels)
+}
+
+func (w *Writer) commit() error {
+	if w.txn == nil {
+		return nil
+	}
+	err := w.txn.Commit()
+	w.txn, w.since = nil, 0
+	return err
+}
+
+// run executes a statement with values.
+func run(s *sqlite3.Stmt, values ...any) error {
+	defer s.Reset()
+	for i, v := range values {
+		var err error
+		switch v := v.(type) {
+		case nil:
+			err = s.BindNull(i + 1)
+		case string:
+			err = s.BindText(i+1, v)
+		case []byte:
+			err = s.BindBlob(i+1, v)
+		case int:
+			err = s.BindInt(i+1, v)
+		case int64:
+			err = s.BindInt64(i+1, v)
+		case float64:
+			err = s.BindFloat(i+1, v)
+		case bool:
+			err = s.BindBool(i+1, v)
+		default:
+			err = fmt.Errorf("cannot store a %T", v)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	s.Step()
+	return s.Err()
+}
+
+// Finish works out the set's identity, writes it down and closes the file.
+func (w *Writer) Finish() (sum [32]byte, err error) {
+	if err = w.commit(); err == nil {
+		var examples []Example
+		if examples, err = readExamples(w.db); err == nil {
+			sum = identity(w.format, examples)
+			err = setMeta(w.db, "identity", hex.EncodeToString(sum[:]))
+		}
+	}
+	if err == nil {
+		err = w.db.Exec("PRAGMA journal_mode=DELETE")
+	}
+	err = errors.Join(err, w.close())
+	if err != nil {
+		err = fmt.Errorf("finish %s: %w", w.path, err)
+	}
+	return sum, err
+}
+
+// Close ends without finishing; a later Create goes on.
+func (w *Writer) Close() error { return errors.Join(w.commit(), w.close()) }
+
+func (w *Writer) close() error {
+	for _, s := range []*sqlite3.Stmt{w.source, w.insert, w.pixels, w.issue} {
+		s.Close()
+	}
+	return w.db.Close()
+}
