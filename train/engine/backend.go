@@ -22,7 +22,8 @@ type Runner interface {
 	// most two runs may be under way: a device copies the next batch while it works on the last one.
 	Start(in [][]float32) error
 	// Finish waits for the oldest run under way and copies its outputs, in the order of Program.Outputs; a nil slice is
-	// left out. When the loss of a training program, its first output, is not finite, no variable has changed.
+	// left out. When the loss of a training program, its first output, is not finite, no variable has changed, and outputs
+	// of the update phase (the gradients' norm) mean nothing.
 	Finish(out [][]float32) error
 	// Memory is the size of the values between the steps in bytes, as planned and as it would be without a plan.
 	Memory() (planned, naive int64)

@@ -42,7 +42,7 @@ const (
 	HSwishDX Kind = "hswish_dx" // x, dy → dx: 0 for x ≤ -3, dy for x ≥ 3, dy·(2x+3)/6 between
 
 	MaxPool         Kind = "maxpool"    // x → y; attribute Pooling. Padding never wins.
-	MaxPoolDX       Kind = "maxpool_dx" // x, y, dy → dx: to the first greatest of each window, row by row; Pooling
+	MaxPoolDX       Kind = "maxpool_dx" // x, y, dy → dx: the sum of what each window gives to its first greatest, row by row; Pooling
 	AvgPool         Kind = "avgpool"    // x → y; Pooling. Padding is not counted, as in TFLite.
 	AvgPoolDX       Kind = "avgpool_dx" // dy → dx; Pooling
 	GlobalAvgPool   Kind = "gap"        // x[N H W C] → y[N C]
@@ -66,20 +66,27 @@ const (
 	L2            Kind = "l2"              // w, optional w0 → Factor/2·Σ(w-w0)², a scalar; attribute Factor
 	L2DW          Kind = "l2_dw"           // dloss, w, optional w0 → Factor·(w-w0)·dloss; Factor
 
-	// Fake quantisation (Jacob et al. 2018): the value after a trip through int8; gradients pass straight through.
-	FakeQuant   Kind = "fake_quant"    // x, range[2] → y; attribute Quant. Asymmetric, the range widened to hold 0.
-	FakeQuantDX Kind = "fake_quant_dx" // x, range[2], dy → dx: dy where x is in the range; Quant
-	FakeQuantW  Kind = "fake_quant_w"  // w[K …] → w'; Quant. Symmetric, per output channel, scale max|w|/(2^(bits-1)-1).
+	// Fake quantisation (Jacob et al. 2018): the value after a trip through int8; gradients pass straight through. All
+	// rounding is to the nearest integer, halves to the even one. Activations have a range [lo hi] that is widened to hold 0,
+	// 0 to 1 if it then has no width; with top = 2^bits-1, scale = (hi-lo)/top and zero = round(-lo/scale), so that 0 has an
+	// integer of its own,
+	//	y = (min(max(round(x/scale) + zero, 0), top) - zero)·scale
+	// and a gradient passes where -zero·scale ≤ x ≤ (top-zero)·scale. Weights are symmetric, per output channel: scale =
+	// max|w|/(2^(bits-1)-1) and w' = round(w/scale)·scale; a channel of zeros stays.
+	FakeQuant   Kind = "fake_quant"    // x, range[2] → y; attribute Quant
+	FakeQuantDX Kind = "fake_quant_dx" // x, range[2], dy → dx; Quant
+	FakeQuantW  Kind = "fake_quant_w"  // w[K …] → w'; Quant
 	Range       Kind = "range"         // x → [min max], a pair
 
 	// Pick is result number Index of the operator that made its input; lowering resolves it, so that no step remains.
 	Pick Kind = "pick"
 
-	// The update phase. A result that has a variable (Value.Var) replaces the variable's value.
+	// The update phase. A result that has a variable (Value.Var) replaces the variable's value. g is scaled by clip before the
+	// decay is added; lr is the input times UpdateRule.Rate, also where AdamW's decay uses it.
 	GradNorm Kind = "grad_norm" // g1, g2, … → min(1, max/‖g‖), a scalar; ‖g‖; attribute Factor, the max; 0: never less than 1
 	SGD      Kind = "sgd"       // w, g, velocity, lr, optional clip → w; velocity; attribute UpdateRule
 	Adam     Kind = "adam"      // w, g, m, v, lr, 1/(1-β1^t), 1/(1-β2^t), optional clip → w; m; v; attribute UpdateRule
-	Lerp     Kind = "lerp"      // a, b, optional scalar r → a+r·(Factor·b-a) with r Rate if absent; attribute Blend
+	Lerp     Kind = "lerp"      // a, b, optional scalar r → a+r·(Factor·b-a), r being Blend.Rate if absent; attribute Blend
 )
 
 // Act is an activation that a fused operator applies to its result.
@@ -119,15 +126,16 @@ type (
 	Part struct{ From, To int }
 	// Factor is a constant of the operator.
 	Factor struct{ Value float64 }
-	// Drop leaves out a share Rate of the elements, in [0, 1), and scales the others by 1/(1-Rate). Element i is left out when
-	// Hash(i, Seed, step) < Rate, so that the gradient needs no stored mask.
+	// Drop leaves out a share Rate of the elements, in [0, 1), and scales the others by 1/(1-Rate). Element i, row-major, is left
+	// out when Hash(i, Seed, step) < float32(Rate), so that the gradient needs no stored mask.
 	Drop struct {
 		Rate float64
 		Seed uint32
 	}
 	// Loss is the mean over the batch of Σ_k w_k·y'_k·f(p_k), with y' = (1-Smoothing)·y + Smoothing/K. For softmax f(p) =
 	// -(1-p)^Gamma·log p (focal loss, Lin et al. 2017; cross-entropy for Gamma 0), for BCE the mean over K as well of
-	// -w_k·(y'·log p + (1-y')·log(1-p)).
+	// -w_k·(y'·log p + (1-y')·log(1-p)). Logarithms are worked out of z, finite also where p is rounded to 0 or 1; where p is
+	// exactly 0 or 1 in a gradient, p·log p is 0. The weights are not divided out: a class of weight 2 counts twice.
 	Loss struct {
 		Weights   []float32 // one per class; nil: all 1
 		Smoothing float64   // share of the label spread over all classes, in [0, 1)
