@@ -1,0 +1,193 @@
+package labels
+
+import (
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// Object is one labelled thing in a picture.
+type Object struct {
+	// Box is x0, y0, x1, y1 in pixels of the picture as it is stored, orientation tags ignored; nil: the whole picture.
+	Box        *[4]float64
+	Class      string
+	Attributes map[string]string // what else the label says, such as DIRTINESS; nil for nothing
+}
+
+// Item is one picture with its labels.
+type Item struct {
+	Picture string // path below the root, slash-separated
+	Objects []Object
+	Group   string // what a split must not tear apart, such as the session; empty for none
+	// Width and Height are what the label says of the picture, pixels; 0 where it says nothing.
+	Width, Height int
+	Problems      []Problem // of this picture's labels
+}
+
+// Problem is a label that was left out, or mended.
+type Problem struct {
+	Path   string // of the label or the picture, below the root
+	What   string // "file", or which object: "object 3", counted from 1
+	Reason string
+	Mended bool // it is used all the same
+}
+
+// List is all that was found below a root.
+type List struct {
+	Root     string
+	Format   string // one of Formats
+	Items    []Item // sorted by Picture
+	Problems []Problem
+}
+
+// ErrNone says that no label was found.
+type ErrNone struct{ Root, Format string }
+
+func (e *ErrNone) Error() string {
+	if e.Format == "" {
+		return fmt.Sprintf("%s: no labelled pictures: give a folder with one sub-folder per class, a COCO or AI-Hub folder, or a "+
+			"CSV list with the columns path and class", e.Root)
+	}
+	return fmt.Sprintf("%s: no labelled pictures as format=%s has them", e.Root, e.Format)
+}
+
+// tree is all files below a root, for finding the pictures that labels name.
+type tree struct {
+	root     string
+	files    []string            // slash-separated, sorted
+	pictures map[string][]string // by base name in lower case, Unicode form NFC
+}
+
+func readTree(root string) (*tree, error) {
+	t := &tree{root: root, pictures: map[string][]string{}}
+	err := filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if name := d.Name(); p != root && strings.HasPrefix(name, ".") || name == "__MACOSX" {
+			if d.IsDir() {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		if d.IsDir() {
+			return nil
+		}
+		rel, err := filepath.Rel(root, p)
+		if err != nil {
+			return err
+		}
+		t.files = append(t.files, filepath.ToSlash(rel))
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", root, err)
+	}
+	slices.Sort(t.files)
+	for _, f := range t.files {
+		if isPicture(f) {
+			t.pictures[key(f)] = append(t.pictures[key(f)], f)
+		}
+	}
+	return t, nil
+}
+
+// key is a file name as it is compared: without folder and case, and composed as Korean names from a Mac are not.
+func key(p string) string { return strings.ToLower(norm.NFC.String(path.Base(p))) }
+
+func isPicture(p string) bool {
+	switch strings.ToLower(path.Ext(p)) {
+	case ".jpg", ".jpeg", ".png", ".bmp", ".webp":
+		return true
+	}
+	return false
+}
+
+func (t *tree) read(p string) ([]byte, error) {
+	return os.ReadFile(filepath.Join(t.root, filepath.FromSlash(p)))
+}
+
+// find is the picture that a label file names: of that name, in the folder that has most of the label's folders.
+func (t *tree) find(label, name string) (string, bool) {
+	found := t.pictures[key(name)]
+	if len(found) == 0 {
+		return "", false
+	}
+	have := map[string]bool{}
+	for _, d := range strings.Split(path.Dir(label), "/") {
+		have[norm.NFC.String(d)] = true
+	}
+	best, score := found[0], -1
+	for _, f := range found {
+		n := 0
+		for _, d := range strings.Split(path.Dir(f), "/") {
+			if have[norm.NFC.String(d)] {
+				n++
+			}
+		}
+		if n > score {
+			best, score = f, n
+		}
+	}
+	return best, true
+}
+
+// mend puts a box in order: corners the right way round and inside a picture of w×h, where that is known (not 0). It returns
+// what it did, empty for nothing; ok is false when nothing of the box is left.
+func mend(b [4]float64, w, h int) (box [4]float64, did string, ok bool) {
+	for _, v := range b {
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return b, "a corner is no number", false
+		}
+	}
+	var words []string
+	if b[0] > b[2] || b[1] > b[3] {
+		words = append(words, "corners swapped")
+	}
+	b = [4]float64{min(b[0], b[2]), min(b[1], b[3]), max(b[0], b[2]), max(b[1], b[3])}
+	if b[2]-b[0] <= 0 || b[3]-b[1] <= 0 {
+		return b, "the box is empty", false
+	}
+	c := b
+	c[0], c[1] = max(c[0], 0), max(c[1], 0)
+	if w > 0 && h > 0 {
+		c[2], c[3] = min(c[2], float64(w)), min(c[3], float64(h))
+	}
+	if c[2]-c[0] <= 0 || c[3]-c[1] <= 0 {
+		return b, "the box lies outside the picture", false
+	}
+	if c != b {
+		words = append(words, "the box went past the edge and was cut there")
+	}
+	return c, strings.Join(words, "; "), true
+}
+
+// Clip is what mend does once the picture's true size is known; see Problem.
+func Clip(b [4]float64, w, h int) (box [4]float64, did string, ok bool) { return mend(b, w, h) }
+
+// add puts an object into an item, mended, or its problem.
+func (it *Item) add(label string, number int, o Object) {
+	if o.Class == "" {
+		it.Problems = append(it.Problems, Problem{label, fmt.Sprintf("object %d", number), "it has no class", false})
+		return
+	}
+	o.Class = norm.NFC.String(strings.TrimSpace(o.Class))
+	if o.Box != nil {
+		b, did, ok := mend(*o.Box, it.Width, it.Height)
+		if did != "" {
+			it.Problems = append(it.Problems, Problem{label, fmt.Sprintf("object %d", number), did, ok})
+		}
+		if !ok {
+			return
+		}
+		o.Box = &b
+	}
+	it.Objects = append(it.Objects, o)
+}
