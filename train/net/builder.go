@@ -14,6 +14,8 @@ type Builder struct {
 	seed     uint32
 	normRate float64
 	quantise int
+	watch    *watch
+	spans    map[*engine.Node]*engine.Var // the range that a value was last rounded in
 }
 
 // Param is a parameter of a layer.
@@ -51,10 +53,13 @@ type Act func(b *Builder, layer string, x *engine.Node) *engine.Node
 
 // The activations, as arguments of layers.
 var (
-	None   Act = func(_ *Builder, _ string, x *engine.Node) *engine.Node { return x }
-	Relu   Act = func(b *Builder, layer string, x *engine.Node) *engine.Node { return b.Graph.Relu(layer, x) }
-	Relu6  Act = func(b *Builder, layer string, x *engine.Node) *engine.Node { return b.Graph.Relu6(layer, x) }
-	HSwish Act = func(b *Builder, layer string, x *engine.Node) *engine.Node { return b.Graph.HSwish(layer, x) }
+	None  Act = func(_ *Builder, _ string, x *engine.Node) *engine.Node { return x }
+	Relu  Act = func(b *Builder, layer string, x *engine.Node) *engine.Node { return b.Graph.Relu(layer, x) }
+	Relu6 Act = func(b *Builder, layer string, x *engine.Node) *engine.Node { return b.Graph.Relu6(layer, x) }
+	// HSwish is an operator of its own in a TFLite file, so that what goes into it is rounded as well.
+	HSwish Act = func(b *Builder, layer string, x *engine.Node) *engine.Node {
+		return b.Graph.HSwish(layer, b.quant(layer+"/linear", x))
+	}
 )
 
 // Filter is a convolution's kernel.
@@ -79,18 +84,26 @@ func (b *Builder) Conv(layer string, x *engine.Node, f Filter, act Act) *engine.
 // normSuffix ends the layer name of a convolution's own batch norm.
 const normSuffix = "/bn"
 
-// ConvNorm is a convolution, a batch norm and an activation. Folding puts the norm into the convolution.
+// ConvNorm is a convolution, a batch norm and an activation. Folding puts the norm into the convolution. Where f has values
+// for the bias, the norm begins as that bias and nothing else.
 func (b *Builder) ConvNorm(layer string, x *engine.Node, f Filter, act Act) *engine.Node {
 	if b.n.folded {
 		f.Bias = true
 		return b.Conv(layer, x, f, act)
 	}
-	return b.activate(layer, b.norm(layer+normSuffix, b.conv(layer, x, f)), act)
+	if b.quantise > 0 {
+		engine.Fail(layer, "its batch norm must be folded before the network is quantised")
+	}
+	beta, variance := f.B, Init{Fill: 1}
+	if beta.Values != nil && !f.Bias {
+		variance.Fill -= normEps
+	}
+	return b.activate(layer, b.norm(layer+normSuffix, b.conv(layer, x, f), beta, variance), act)
 }
 
 // Norm is a batch norm and an activation that stand by themselves.
 func (b *Builder) Norm(layer string, x *engine.Node, act Act) *engine.Node {
-	return b.activate(layer, b.norm(layer, x), act)
+	return b.activate(layer, b.norm(layer, x, Init{}, Init{Fill: 1}), act)
 }
 
 func (b *Builder) conv(layer string, x *engine.Node, f Filter) *engine.Node {
@@ -119,7 +132,7 @@ func (b *Builder) conv(layer string, x *engine.Node, f Filter) *engine.Node {
 // weights are a layer's weights [K …], sent through int8 where the network is built so.
 func (b *Builder) weights(layer string, i Init, shape ...int) *engine.Node {
 	w := b.Param(layer, "w", i, shape...)
-	if b.quantise > 0 {
+	if b.quantise > 0 && b.watch == nil {
 		w = b.FakeQuantWeights(layer, w, b.quantise)
 	}
 	return w
@@ -142,11 +155,14 @@ func (f Filter) window(s engine.Shape) engine.Window {
 // normEps is what batch norms add to the variance, as most frameworks do.
 const normEps = 1e-5
 
-func (b *Builder) norm(layer string, x *engine.Node) *engine.Node {
+func (b *Builder) norm(layer string, x *engine.Node, first, spread Init) *engine.Node {
 	s := engine.ShapeOf(x)
 	c := s[len(s)-1]
-	gamma, beta := b.Param(layer, "gamma", Init{Fill: 1}, c), b.Param(layer, "beta", Init{}, c)
-	mean, variance := b.Stat(layer, "mean", Init{}, c), b.Stat(layer, "var", Init{Fill: 1}, c)
+	gamma, beta := b.Param(layer, "gamma", Init{Fill: 1}, c), b.Param(layer, "beta", first, c)
+	mean, variance := b.Stat(layer, "mean", Init{}, c), b.Stat(layer, "var", spread, c)
+	if b.watch != nil {
+		b.watch.norm(b, layer, x, gamma, beta)
+	}
 	if !b.learns(layer) {
 		return b.NormInfer(layer, x, gamma, beta, b.Var(mean), b.Var(variance), normEps)
 	}
@@ -160,36 +176,31 @@ func (b *Builder) norm(layer string, x *engine.Node) *engine.Node {
 
 // activate applies an activation, and the trip through int8 of a quantised build.
 func (b *Builder) activate(layer string, x *engine.Node, act Act) *engine.Node {
-	x = act(b, layer, x)
-	if b.quantise > 0 {
-		x = b.quant(layer, x)
-	}
-	return x
-}
-
-// quant sends activations through int8 in the range that the layer's statistic keeps.
-func (b *Builder) quant(layer string, x *engine.Node) *engine.Node {
-	span := b.Stat(layer, "range", Init{Values: []float32{0, 0}}, 2)
-	if b.learns(layer) {
-		b.Track(span, b.Range(layer, x), 0.01, 1)
-	}
-	return b.FakeQuant(layer, x, b.Var(span), b.quantise)
+	return b.quant(layer, act(b, layer, x))
 }
 
 // Dense is a dense layer with its activation; pictures are flattened first.
 func (b *Builder) Dense(layer string, x *engine.Node, out int, act Act) *engine.Node {
 	x = b.Flatten(layer, x)
-	in := engine.ShapeOf(x)[1]
-	w := b.weights(layer, He(in), out, in)
-	return b.activate(layer, b.Graph.Dense(layer, x, w, b.Param(layer, "b", Init{}, out)), act)
+	return b.dense(layer, x, out, He(engine.ShapeOf(x)[1]), Init{}, true, act)
 }
 
 // Logits is the last layer of a head: dense, without activation.
 func (b *Builder) Logits(h Head, x *engine.Node) *engine.Node {
-	x = b.Flatten("head/"+h.Name, x)
-	layer, in := "head/"+h.Name, engine.ShapeOf(x)[1]
-	w := b.weights(layer, Xavier(in), h.Classes, in)
-	return b.activate(layer, b.Graph.Dense(layer, x, w, b.Param(layer, "b", Init{}, h.Classes)), None)
+	x = b.Flatten(headPrefix+h.Name, x)
+	return b.dense(headPrefix+h.Name, x, h.Classes, Xavier(engine.ShapeOf(x)[1]), Init{}, true, None)
+}
+
+// headPrefix begins the layer names of heads.
+const headPrefix = "head/"
+
+func (b *Builder) dense(layer string, x *engine.Node, out int, w, bias Init, biased bool, act Act) *engine.Node {
+	weights := b.weights(layer, w, out, engine.ShapeOf(x)[1])
+	var add *engine.Node
+	if biased {
+		add = b.Param(layer, "b", bias, out)
+	}
+	return b.activate(layer, b.Graph.Dense(layer, x, weights, add), act)
 }
 
 // AllLogits is Logits for each head of the network, on one trunk.

@@ -28,8 +28,10 @@ type Net struct {
 	build  func(b *Builder, x *engine.Node) []*engine.Node // the logits of each head, [N classes]
 	vars   []*variable                                     // in the order of their first use
 	byName map[string]*variable
-	frozen []string // layers that do not learn, by prefix
-	folded bool     // batch norms are in the convolutions before them
+	frozen []string              // layers that do not learn, by prefix
+	folded bool                  // batch norms are in the convolutions before them
+	ranges map[string][2]float32 // of layers' outputs, as an imported file states them
+	origin []Origin
 	states map[string]*engine.Var
 	stateN []*engine.Var // the same, in the order in which they were asked for
 }
@@ -63,6 +65,10 @@ func (w Weights) Clone() Weights {
 // Describe makes a network of a function that applies its layers. Input is a picture's [H W C] or a feature vector's [C]. It
 // builds once, with a batch of 2, to find the variables and whether the shapes fit; the error names the layer.
 func Describe(name string, input engine.Shape, heads []Head, build func(b *Builder, x *engine.Node) []*engine.Node) (*Net, error) {
+	return describe(name, input, heads, build, false)
+}
+
+func describe(name string, input engine.Shape, heads []Head, build func(b *Builder, x *engine.Node) []*engine.Node, folded bool) (*Net, error) {
 	if len(heads) == 0 {
 		return nil, fmt.Errorf("network %s has no head", name)
 	}
@@ -74,7 +80,8 @@ func Describe(name string, input engine.Shape, heads []Head, build func(b *Build
 			return nil, fmt.Errorf("network %s has two heads of the name %q", name, h.Name)
 		}
 	}
-	n := &Net{Name: name, Input: input, Heads: heads, build: build, byName: map[string]*variable{}, states: map[string]*engine.Var{}}
+	n := &Net{Name: name, Input: input, Heads: heads, build: build, folded: folded,
+		byName: map[string]*variable{}, states: map[string]*engine.Var{}}
 	if _, err := n.Evaluation(2, EvalOptions{}); err != nil {
 		return nil, err
 	}

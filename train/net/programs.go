@@ -120,10 +120,7 @@ func (n *Net) Evaluation(batch int, o EvalOptions) (*engine.Program, error) {
 
 func (n *Net) logits(b *Builder, batch int) []*engine.Node {
 	x := b.Input(PictureInput, append(engine.Shape{batch}, n.Input...)...)
-	if b.quantise > 0 {
-		x = b.quant("input", x)
-	}
-	logits := n.build(b, x)
+	logits := n.build(b, b.quant("input", x))
 	if len(logits) != len(n.Heads) {
 		engine.Fail(n.Name, "%d heads are named, and the layers give %d", len(n.Heads), len(logits))
 	}

@@ -53,7 +53,7 @@ func (n *Net) Summarise() (*Summary, error) {
 		if row.Kind != "" {
 			row.Kind += ", "
 		}
-		row.Kind += describe(step.Op)
+		row.Kind += label(step.Op)
 		row.Out = step.Op.Out[0][1:]
 		row.MACs += macs(step.Op)
 		s.MACs += macs(step.Op)
@@ -75,8 +75,8 @@ func (n *Net) Summarise() (*Summary, error) {
 	return s, nil
 }
 
-// describe is an operator in a few letters.
-func describe(op *engine.Op) string {
+// label is an operator in a few letters.
+func label(op *engine.Op) string {
 	window := func(w engine.Window) string {
 		s := fmt.Sprintf("%d×%d", w.KH, w.KW)
 		if w.SH != 1 || w.SW != 1 {

@@ -1,0 +1,217 @@
+package net
+
+import (
+	"fmt"
+	"iter"
+	"math"
+
+	"gleaner/train/engine"
+)
+
+// A quantised build rounds what an int8 .tflite file rounds, and nothing else: the input, the weights of convolutions and
+// dense layers per output channel, the result of each layer behind its fused activation, sums, joined maps, global averages,
+// and the logits. A max pooling keeps the range of what it reads, and so does an average pooling, whose result is rounded
+// again. The softmax behind the logits stays as it is. A layer's range is its statistic LAYER/range.
+
+// rangeName ends the name of the statistic with a layer's range.
+const rangeName = "range"
+
+// quant sends activations through int8 in the range that the layer's statistic keeps, where the build is quantised.
+func (b *Builder) quant(layer string, x *engine.Node) *engine.Node {
+	if b.quantise == 0 {
+		return x
+	}
+	first := b.n.ranges[layer]
+	span := b.Stat(layer, rangeName, Init{Values: first[:]}, 2)
+	if b.watch != nil {
+		b.watch.add(b.Range(layer, x), span)
+		return x
+	}
+	if b.learns(layer) {
+		b.Track(span, b.Range(layer, x), 0.01, 1)
+	}
+	return b.round(layer, x, span)
+}
+
+func (b *Builder) round(layer string, x *engine.Node, span *engine.Var) *engine.Node {
+	x = b.FakeQuant(layer, x, b.Var(span), b.quantise)
+	if b.spans == nil {
+		b.spans = map[*engine.Node]*engine.Var{}
+	}
+	b.spans[x] = span
+	return x
+}
+
+// Concat joins arrays along the last axis.
+func (b *Builder) Concat(layer string, xs ...*engine.Node) *engine.Node {
+	return b.quant(layer, b.Graph.Concat(layer, xs...))
+}
+
+// GlobalAvgPool is the mean over height and width: [N H W C] → [N C].
+func (b *Builder) GlobalAvgPool(layer string, x *engine.Node) *engine.Node {
+	return b.quant(layer, b.Graph.GlobalAvgPool(layer, x))
+}
+
+// MaxPool is the greatest of each window; padding never wins.
+func (b *Builder) MaxPool(layer string, x *engine.Node, w engine.Window) *engine.Node {
+	y := b.Graph.MaxPool(layer, x, w)
+	if span, ok := b.spans[x]; ok {
+		b.spans[y] = span
+	}
+	return y
+}
+
+// AvgPool is the mean of each window, padding not counted.
+func (b *Builder) AvgPool(layer string, x *engine.Node, w engine.Window) *engine.Node {
+	y := b.Graph.AvgPool(layer, x, w)
+	if span, ok := b.spans[x]; ok {
+		return b.round(layer, y, span)
+	}
+	return y
+}
+
+// watch collects what a calibration wants to see of a network's values.
+type watch struct {
+	norms bool // means and variances before each batch norm, instead of ranges
+	nodes []*engine.Node
+	of    []*engine.Var // by node: the statistic that it is a sample of
+	layer []string      // by node, of norms
+}
+
+func (w *watch) add(n *engine.Node, of *engine.Var) {
+	w.nodes, w.of = append(w.nodes, n), append(w.of, of)
+}
+
+func (w *watch) norm(b *Builder, layer string, x, gamma, beta *engine.Node) {
+	if !w.norms {
+		return
+	}
+	_, mean, variance := b.BatchNorm(layer, x, gamma, beta, normEps)
+	w.nodes, w.layer = append(w.nodes, mean, variance), append(w.layer, layer, layer)
+}
+
+// run evaluates the network with weights w on batches of pictures, and calls f with what is watched after each.
+func (n *Net) run(w *watch, quantise int, b engine.Backend, weights Weights, batch int, batches iter.Seq[[]float32], f func(seen [][]float32)) error {
+	g, err := engine.Build(func(g *engine.Graph) {
+		n.logits(&Builder{Graph: g, n: n, watch: w, quantise: quantise}, batch)
+	})
+	if err != nil {
+		return fmt.Errorf("network %s: %w", n.Name, err)
+	}
+	if len(w.nodes) == 0 {
+		return nil
+	}
+	p, err := g.Evaluation(w.nodes...)
+	if err != nil {
+		return err
+	}
+	for _, v := range w.of {
+		if _, ok := weights[v.Name]; !ok {
+			weights[v.Name] = make([]float32, v.Shape.Size())
+		}
+	}
+	if err := n.Load(b, weights); err != nil {
+		return err
+	}
+	r, err := b.Compile(p)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	seen := make([][]float32, len(w.nodes))
+	for i, v := range p.Outputs {
+		seen[i] = make([]float32, v.Shape.Size())
+	}
+	for x := range batches {
+		if err := p.CheckInputs([][]float32{x}); err != nil {
+			return err
+		}
+		if err := engine.Run(r, [][]float32{x}, seen); err != nil {
+			return err
+		}
+		f(seen)
+	}
+	return nil
+}
+
+// Calibrate finds the ranges of the network's activations, from the least to the greatest value that the float network with
+// weights w has on the batches (batch pictures each, as the input PictureInput takes them). It returns w with the ranges, for
+// training and evaluation with Quantise. The backend's variables are w's afterwards. Fold the network first.
+func (n *Net) Calibrate(b engine.Backend, w Weights, batch int, batches iter.Seq[[]float32]) (Weights, error) {
+	out, seen := w.shallow(), &watch{}
+	count, low, high := 0, []float32{}, []float32{}
+	err := n.run(seen, 8, b, out, batch, batches, func(ranges [][]float32) {
+		for i, r := range ranges {
+			if count == 0 {
+				low, high = append(low, r[0]), append(high, r[1])
+			}
+			low[i], high[i] = min(low[i], r[0]), max(high[i], r[1])
+		}
+		count++
+	})
+	if err != nil {
+		return nil, fmt.Errorf("calibrate: %w", err)
+	}
+	if count == 0 {
+		return nil, fmt.Errorf("calibrate network %s: there are no pictures", n.Name)
+	}
+	for i, v := range seen.of {
+		if math.IsNaN(float64(high[i]-low[i])) || math.IsInf(float64(high[i]-low[i]), 0) {
+			return nil, fmt.Errorf("calibrate network %s: %s is from %g to %g", n.Name, v.Name, low[i], high[i])
+		}
+		out[v.Name] = []float32{low[i], high[i]}
+	}
+	return out, nil
+}
+
+// FitNorms gives each batch norm the mean and the variance that its input has on the batches, and changes γ and β so that the
+// network answers as before: norms that Import put behind folded convolutions then begin where the file left off, in training
+// too. It returns the new weights; the backend's variables are w's.
+func (n *Net) FitNorms(b engine.Backend, w Weights, batch int, batches iter.Seq[[]float32]) (Weights, error) {
+	seen := &watch{norms: true}
+	var sums [][]float64 // per node: of the means; of the variances and the squared means
+	count := 0
+	err := n.run(seen, 0, b, w.shallow(), batch, batches, func(values [][]float32) {
+		if count == 0 {
+			for _, v := range values {
+				sums = append(sums, make([]float64, len(v)))
+			}
+		}
+		count++
+		for i := 0; i < len(values); i += 2 {
+			for c, m := range values[i] {
+				sums[i][c] += float64(m)
+				sums[i+1][c] += float64(values[i+1][c]) + float64(m)*float64(m)
+			}
+		}
+	})
+	if err != nil {
+		return nil, fmt.Errorf("fit the norms: %w", err)
+	}
+	if count == 0 && len(seen.nodes) > 0 {
+		return nil, fmt.Errorf("fit the norms of network %s: there are no pictures", n.Name)
+	}
+	out := w.Clone()
+	for i := 0; i < len(sums); i += 2 {
+		layer := seen.layer[i]
+		gamma, beta, mean, variance := out[layer+"/gamma"], out[layer+"/beta"], out[layer+"/mean"], out[layer+"/var"]
+		for c := range gamma {
+			m := sums[i][c] / float64(count)
+			v := max(0, sums[i+1][c]/float64(count)-m*m)
+			g := float64(gamma[c]) / math.Sqrt(float64(variance[c])+normEps)
+			beta[c] += float32(g * (m - float64(mean[c])))
+			gamma[c] = float32(g * math.Sqrt(v+normEps))
+			mean[c], variance[c] = float32(m), float32(v)
+		}
+	}
+	return out, nil
+}
+
+// shallow is a copy whose arrays are the same ones.
+func (w Weights) shallow() Weights {
+	c := make(Weights, len(w))
+	for k, v := range w {
+		c[k] = v
+	}
+	return c
+}
