@@ -261,7 +261,7 @@ func TestOrientation(t *testing.T) {
 		for i := range 6 {
 			im.Pix[3*i] = byte('a' + i)
 		}
-		up := upright(im, o)
+		up := Upright(im, o)
 		var rows []string
 		for y := range up.H {
 			row := ""
@@ -274,7 +274,7 @@ func TestOrientation(t *testing.T) {
 			t.Errorf("orientation %d gives %s, want %s", o, got, want)
 		}
 		jpg := turned(picture(t, ".jpg", 16, 16), o)
-		if got := orientation(bytes.NewReader(jpg)); got != o {
+		if got := Orientation(bytes.NewReader(jpg)); got != o {
 			t.Errorf("orientation %d is read as %d", o, got)
 		}
 		if _, err := jpeg.Decode(bytes.NewReader(jpg)); err != nil {
@@ -296,7 +296,7 @@ func FuzzOrientation(f *testing.F) {
 	f.Add(turned(picture(f, ".jpg", 8, 8), 6))
 	f.Add([]byte("\xff\xd8\xff\xe1\x00\x10Exif\x00\x00II\x2a\x00\xff\xff\xff\xff"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if o := orientation(bytes.NewReader(b)); o < 1 || o > 8 {
+		if o := Orientation(bytes.NewReader(b)); o < 1 || o > 8 {
 			t.Errorf("orientation %d", o)
 		}
 	})

@@ -10,19 +10,19 @@ import (
 	"gleaner/capture"
 )
 
-// orientationOf is the EXIF orientation of a JPEG file, 1 to 8; 1, upright, where there is none.
-func orientationOf(path string) int {
+// OrientationOf is the EXIF orientation of a JPEG file, 1 to 8; 1, upright, where there is none.
+func OrientationOf(path string) int {
 	f, err := os.Open(path)
 	if err != nil {
 		return 1
 	}
 	defer f.Close()
-	return orientation(bufio.NewReader(f))
+	return Orientation(bufio.NewReader(f))
 }
 
-// orientation reads the orientation out of a JPEG's Exif segment (Exif 2.32, 4.5.4 and 4.6.4: tag 0x112 of the first
+// Orientation reads the orientation out of a JPEG's Exif segment (Exif 2.32, 4.5.4 and 4.6.4: tag 0x112 of the first
 // directory, a TIFF structure in the APP1 segment). What cannot be read counts as upright.
-func orientation(r io.Reader) int {
+func Orientation(r io.Reader) int {
 	var head [4]byte
 	if _, err := io.ReadFull(r, head[:2]); err != nil || head[0] != 0xFF || head[1] != 0xD8 {
 		return 1
@@ -70,9 +70,9 @@ func tiffOrientation(b []byte) int {
 	return 1
 }
 
-// upright is the picture turned and mirrored as its orientation says: 2 mirrored, 3 upside down, 4 both; 5 to 8 lie on their
+// Upright is the picture turned and mirrored as its orientation says: 2 mirrored, 3 upside down, 4 both; 5 to 8 lie on their
 // side. Orientation 1 gives the picture itself, the others new memory.
-func upright(im capture.Image, orientation int) capture.Image {
+func Upright(im capture.Image, orientation int) capture.Image {
 	if orientation <= 1 || orientation > 8 {
 		return im
 	}

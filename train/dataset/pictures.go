@@ -206,7 +206,7 @@ func (p *Pictures) decode(dst []byte, i int) error {
 		return err
 	}
 	if !p.source.Cutout() {
-		im = upright(im, orientationOf(p.source.Path(i)))
+		im = Upright(im, OrientationOf(p.source.Path(i)))
 	}
 	f := p.preps.Get().(*prep.Prep)
 	f.Fill(dst, im)
@@ -242,7 +242,7 @@ func (p *Pictures) Sum() string { return p.sum }
 func (p *Pictures) Picture(i int) (capture.Image, error) {
 	im, err := p.source.Image(p.at[i])
 	if err == nil && !p.source.Cutout() {
-		im = upright(im, orientationOf(p.Name(i)))
+		im = Upright(im, OrientationOf(p.Name(i)))
 	}
 	return im, err
 }
