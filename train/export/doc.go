@@ -1,0 +1,165 @@
+// Package export writes a trained network as a .tflite file, and proves that the file answers as the network does.
+//
+// The way of a network, top to bottom:
+//
+//	plan       the evaluation program as TFLite's layers: norms folded, activations fused, fake quantisation as ranges
+//	calibrate  the ranges of the activations, on pictures, for an int8 file
+//	emit       the layers as operators of model/flat: float32, float16 weights, or full-integer int8
+//	Verify     the written file beside the network on held-out pictures: the parity gate
+//
+// What a network is, and how it came to its weights, is in train/net and train/engine; the file format is in model/flat. This
+// package runs no file itself: Verify is given a model.Runner, and calibration an engine.Backend.
+package export
+
+import (
+	"fmt"
+	"math"
+
+	"gleaner/model/flat"
+	"gleaner/train/engine"
+)
+
+// Kind is how a file holds a network's numbers.
+type Kind string
+
+// The kinds. A float16 file holds weights in float16 and computes in float32; an int8 file computes in integers: weights
+// symmetric per output channel, biases int32, activations asymmetric per array (Jacob et al. 2018, and TensorFlow Lite's
+// 8-bit quantisation specification).
+const (
+	Float32 Kind = "float32"
+	Float16 Kind = "float16"
+	Int8    Kind = "int8"
+)
+
+// Kinds are all of them.
+func Kinds() []Kind { return []Kind{Float32, Float16, Int8} }
+
+// Values gives a variable's value, row-major; nil where it has none. The slice is read and not kept.
+type Values func(v *engine.Var) []float32
+
+// Options say how a network is written.
+type Options struct {
+	Kind Kind
+	// Meta is stated in the file for other programs; with Mean and Std an int8 file's input covers exactly what pixels from 0
+	// to 255 become.
+	Meta flat.Meta
+	// Labels are the classes' names, one a line, in the order of the (first) output; nil: none.
+	Labels []byte
+	// Calibration measures the activations of an int8 network. A network that was trained with fake quantisation brings the
+	// ranges along and needs it only for arrays in between that training left alone.
+	Calibration *Calibration
+	// Input is the element type of an int8 file's input: flat.Int8, flat.UInt8 or flat.Float32; the zero Options mean int8,
+	// which classify/prep fills without a detour.
+	Input InputType
+	// Integer leaves the outputs of an int8 file int8: probabilities with scale 1/256 and zero point -128. Without it they are
+	// float32, and a softmax or sigmoid in the last place is computed in float32 out of dequantised logits: closer to the
+	// network's, and what it costs cannot be measured.
+	Integer bool
+}
+
+// InputType is the element type of an int8 file's input.
+type InputType int
+
+// The types of an int8 file's input.
+const (
+	InputInt8 InputType = iota
+	InputUInt8
+	InputFloat32
+)
+
+// File is a network as it was written.
+type File struct {
+	Bytes   []byte
+	Heads   []Head // the outputs, in their order
+	MACs    int64  // multiplications and additions of one picture, in convolutions and dense layers
+	Weights int64  // numbers in convolutions and dense layers, norms folded
+}
+
+// Write makes a .tflite file of an evaluation program with a batch of 1. The same program, values and options give the same
+// bytes. An operator or a range that cannot be written is an error that names the layer.
+func Write(p *engine.Program, values Values, o Options) (*File, error) {
+	switch o.Kind {
+	case Float32, Float16, Int8:
+	default:
+		return nil, fmt.Errorf("export: kind %q is none of %v", o.Kind, Kinds())
+	}
+	net, err := newPlan(p, values)
+	if err != nil {
+		return nil, fmt.Errorf("export as %s: %w", o.Kind, err)
+	}
+	if net.faked && o.Kind != Int8 {
+		return nil, fmt.Errorf("export as %s: the program computes as int8 does (fake quantisation): write it as int8, or evaluate the "+
+			"network without", o.Kind)
+	}
+	if o.Kind == Int8 {
+		if err := net.quantise(p, o); err != nil {
+			return nil, fmt.Errorf("export as int8: %w", err)
+		}
+	}
+	m, err := emit(net, o)
+	if err != nil {
+		return nil, fmt.Errorf("export as %s: %w", o.Kind, err)
+	}
+	m.SetMeta(o.Meta, o.Labels)
+	b, err := m.Bytes()
+	if err != nil {
+		return nil, fmt.Errorf("export as %s: %w", o.Kind, err)
+	}
+	f := &File{Bytes: b, Heads: Heads(p)}
+	for _, l := range net.layers {
+		f.MACs += l.macs()
+		f.Weights += int64(len(l.w) + len(l.b))
+	}
+	return f, nil
+}
+
+// Head is one output of a network.
+type Head struct {
+	Name string
+	Gate Gate
+}
+
+// Gate is what stands between a head's logits and its probabilities.
+type Gate int
+
+// The gates. Logits leave the softmax to the reader.
+const (
+	Softmax Gate = iota
+	Sigmoid
+	Logits
+)
+
+// Heads tells what a program's outputs are.
+func Heads(p *engine.Program) []Head {
+	heads := make([]Head, len(p.Outputs))
+	for i, v := range p.Outputs {
+		heads[i] = Head{v.Layer, Logits}
+		for _, s := range p.Steps {
+			if len(s.Out) == 0 || s.Out[0] != v {
+				continue
+			}
+			switch s.Op.Kind {
+			case engine.Softmax:
+				heads[i].Gate = Softmax
+			case engine.Sigmoid:
+				heads[i].Gate = Sigmoid
+			}
+		}
+	}
+	return heads
+}
+
+// layerError names the layer that cannot be written.
+func layerError(layer, format string, args ...any) error {
+	return &engine.LayerError{Layer: layer, Err: fmt.Errorf(format, args...)}
+}
+
+// finite is the index of the first element that is no number, -1 if all are.
+func finite(v []float32) int {
+	for i, x := range v {
+		if math.IsNaN(float64(x)) || math.IsInf(float64(x), 0) {
+			return i
+		}
+	}
+	return -1
+}
