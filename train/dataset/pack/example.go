@@ -15,7 +15,7 @@ import (
 type Format struct {
 	Width  int `json:"width"`  // of an example, pixels
 	Height int `json:"height"` // the same
-	// Fit is how a crop of another shape got this one: "stretch", "letterbox" (the rest is black) or "cut" (the middle).
+	// Fit is how a crop of another shape got this one: "stretch", "letterbox" (the rest is black) or "crop" (the largest middle part).
 	Fit string `json:"fit"`
 	// Margin is how much of the surroundings a crop has on each side, as a share of its box's longer side; 0 to 1.
 	Margin float64 `json:"margin"`
@@ -28,8 +28,8 @@ func (f Format) check() error {
 	if f.Width < 1 || f.Height < 1 || f.Width > 4096 || f.Height > 4096 {
 		return fmt.Errorf("examples of %d×%d pixels are not possible: 1 to 4096 each", f.Width, f.Height)
 	}
-	if f.Fit != "stretch" && f.Fit != "letterbox" && f.Fit != "cut" {
-		return fmt.Errorf("a crop cannot be made to fit by %q: stretch, letterbox and cut are known", f.Fit)
+	if f.Fit != "stretch" && f.Fit != "letterbox" && f.Fit != "crop" {
+		return fmt.Errorf("a crop cannot be made to fit by %q: stretch, letterbox and crop are known", f.Fit)
 	}
 	if !(f.Margin >= 0 && f.Margin <= 1) {
 		return fmt.Errorf("the margin %g is not in 0 to 1", f.Margin)

@@ -1,0 +1,333 @@
+// Package importer cuts labelled objects out of pictures into a packed data set: one pass, all cores, bounded memory. What is
+// wrong with a file or a box is listed with its reason and stops nothing; an import that was interrupted goes on.
+//
+// What labels say is train/dataset/labels's to read, and the file is train/dataset/pack's.
+package importer
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"image"
+	_ "image/gif" // pictures in folders; what the decoder of Options does not take
+	_ "image/jpeg"
+	_ "image/png"
+	"math"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+
+	"gleaner/capture"
+	"gleaner/classify/prep"
+	"gleaner/model"
+	"gleaner/model/bundle"
+	"gleaner/train/dataset"
+	"gleaner/train/dataset/labels"
+	"gleaner/train/dataset/pack"
+)
+
+// Decoder decodes one picture file as it is stored, orientation tags ignored. It belongs to one goroutine; its result is valid
+// until the next call.
+type Decoder interface {
+	Decode(file []byte) (capture.Image, error)
+}
+
+// Options say how objects are cut. The zero value of Size is an error; that of the others is a default.
+type Options struct {
+	Size   int     // width and height of an example, pixels
+	Fit    string  // as pack.Format has it; empty: letterbox
+	Margin float64 // as pack.Format has it
+	Map    *labels.Map
+	// MinSide leaves out boxes whose shorter side has fewer pixels; 0 keeps all.
+	MinSide int
+	Workers int // pictures at a time; 0: as many as there are processors
+	// NewDecoder makes a worker's decoder; nil: Go's own JPEG, PNG and GIF decoders.
+	NewDecoder func() Decoder
+	// Progress, if not nil, is told after each picture, from one goroutine.
+	Progress func(done, of int)
+}
+
+// Result is what an import did.
+type Result struct {
+	Pictures, Examples int // in the set
+	LeftOut            int // files and objects that are not in it
+	Mended             int
+	Identity           [32]byte
+}
+
+// Import cuts the objects of a list into the set at path. When ctx ends, what was done is kept and a second Import with the
+// same list and options goes on. A class that the map does not name is an error before anything is cut.
+func Import(ctx context.Context, path string, list *labels.List, o Options) (Result, error) {
+	if o.Fit == "" {
+		o.Fit = "letterbox"
+	}
+	if o.Workers == 0 {
+		o.Workers = runtime.GOMAXPROCS(0)
+	}
+	if o.NewDecoder == nil {
+		o.NewDecoder = func() Decoder { return goDecoder{} }
+	}
+	if err := mapped(list, o.Map); err != nil {
+		return Result{}, err
+	}
+	w, err := pack.Create(path, pack.Format{Width: o.Size, Height: o.Size, Fit: o.Fit, Margin: o.Margin})
+	if err != nil {
+		return Result{}, err
+	}
+	for _, p := range list.Problems {
+		if !w.Done(p.Path) {
+			if err := w.Add(pack.Source{Path: p.Path}, nil, []pack.Problem{pack.Problem(p)}); err != nil {
+				return Result{}, errors.Join(err, w.Close())
+			}
+		}
+	}
+	if err := cutAll(ctx, w, list, o); err != nil {
+		return Result{}, errors.Join(err, w.Close())
+	}
+	sum, err := w.Finish()
+	if err != nil {
+		return Result{}, err
+	}
+	return summary(path, sum)
+}
+
+func summary(path string, sum [32]byte) (Result, error) {
+	s, err := pack.Open(path)
+	if err != nil {
+		return Result{}, err
+	}
+	defer s.Close()
+	r := Result{Examples: len(s.Examples), Identity: sum}
+	seen := map[string]bool{}
+	for _, e := range s.Examples {
+		seen[e.Source.Path] = true
+	}
+	r.Pictures = len(seen)
+	for _, p := range s.Problems {
+		if p.Mended {
+			r.Mended++
+		} else {
+			r.LeftOut++
+		}
+	}
+	if r.Examples == 0 {
+		return r, fmt.Errorf("%s: not one example could be cut out of %d problems: see them with gleaner data look", path, len(s.Problems))
+	}
+	return r, nil
+}
+
+// mapped asks the map for every class before hours of work.
+func mapped(list *labels.List, m *labels.Map) error {
+	if m == nil {
+		return nil
+	}
+	for _, it := range list.Items {
+		for _, o := range it.Objects {
+			if _, err := m.Class(o); err != nil {
+				return fmt.Errorf("%s: %w", it.Picture, err)
+			}
+		}
+	}
+	return nil
+}
+
+// cut is what a worker made of one picture.
+type cut struct {
+	source   pack.Source
+	crops    []pack.Crop
+	problems []pack.Problem
+	err      error // of the program, not of the picture
+}
+
+// cutAll cuts the pictures of a list that are not in the set yet, in the list's order, as many at a time as there are
+// workers. One result per worker and one more wait at most, so that memory is bounded.
+func cutAll(ctx context.Context, w *pack.Writer, list *labels.List, o Options) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	type job struct {
+		item   labels.Item
+		result chan cut
+	}
+	jobs, order := make(chan job), make(chan chan cut, o.Workers)
+	var wg sync.WaitGroup
+	for range o.Workers {
+		wg.Go(func() {
+			c, err := newCutter(list.Root, o)
+			for j := range jobs {
+				if err != nil {
+					j.result <- cut{err: err}
+					continue
+				}
+				j.result <- c.cut(j.item)
+			}
+		})
+	}
+	wg.Go(func() {
+		defer close(order)
+		defer close(jobs)
+		for _, it := range list.Items {
+			if w.Done(it.Picture) {
+				continue
+			}
+			result := make(chan cut, 1)
+			select {
+			case order <- result:
+			case <-ctx.Done():
+				return
+			}
+			jobs <- job{it, result}
+		}
+	})
+	done, todo := 0, len(list.Items)
+	var err error
+	for result := range order {
+		c := <-result
+		if err != nil {
+			continue // let the workers end
+		}
+		if err = c.err; err == nil {
+			err = w.Add(c.source, c.crops, c.problems)
+		}
+		if err != nil {
+			stop()
+		}
+		if done++; o.Progress != nil {
+			o.Progress(done, todo)
+		}
+	}
+	wg.Wait()
+	if err == nil && ctx.Err() != nil {
+		err = fmt.Errorf("the import was interrupted after %d of %d pictures; run it again, and it goes on: %w", done, todo, ctx.Err())
+	}
+	return err
+}
+
+// cutter is one worker.
+type cutter struct {
+	root    string
+	o       Options
+	decoder Decoder
+	prep    *prep.Prep
+}
+
+func newCutter(root string, o Options) (*cutter, error) {
+	in := bundle.Input{Prep: prep.Linear, Width: o.Size, Height: o.Size, Colour: "bgr", Mean: []float32{0}, Std: []float32{1}, Fit: o.Fit}
+	p, err := prep.New(in, model.Tensor{Type: model.UInt8, Shape: []int{1, o.Size, o.Size, 3}})
+	if err != nil {
+		return nil, err
+	}
+	return &cutter{root, o, o.NewDecoder(), p}, nil
+}
+
+// cut reads one picture and cuts its objects out.
+func (c *cutter) cut(it labels.Item) (r cut) {
+	r.source.Path = it.Picture
+	for _, p := range it.Problems {
+		r.problems = append(r.problems, pack.Problem(p))
+	}
+	left := func(what, reason string, mended bool) {
+		r.problems = append(r.problems, pack.Problem{Path: it.Picture, What: what, Reason: reason, Mended: mended})
+	}
+	file, err := os.ReadFile(filepath.Join(c.root, filepath.FromSlash(it.Picture)))
+	if err != nil {
+		left("file", err.Error(), false)
+		return r
+	}
+	im, err := c.decoder.Decode(file)
+	if err != nil {
+		left("file", err.Error(), false)
+		return r
+	}
+	r.source.SHA256, r.source.Width, r.source.Height = sha256.Sum256(file), im.W, im.H
+	if it.Width > 0 && (it.Width != im.W || it.Height != im.H) {
+		left("size", fmt.Sprintf("the label speaks of %d×%d pixels, and the picture has %d×%d: the boxes are taken as they are", it.Width, it.Height, im.W, im.H), true)
+	}
+	turn := dataset.Orientation(bytes.NewReader(file))
+	if turn != 1 {
+		left("orientation", fmt.Sprintf("stored turned (EXIF %d): cut as stored, then put upright", turn), true)
+	}
+	for i, o := range it.Objects {
+		what := fmt.Sprintf("object %d", i+1)
+		crop, reason, err := c.object(im, turn, o)
+		switch {
+		case err != nil:
+			return cut{err: fmt.Errorf("%s: %w", it.Picture, err)}
+		case crop == nil:
+			left(what, reason, false)
+		default:
+			if reason != "" {
+				left(what, reason, true)
+			}
+			crop.Source, crop.Group = r.source, it.Group
+			r.crops = append(r.crops, *crop)
+		}
+	}
+	if len(r.crops) == 0 {
+		left("file", "nothing of it is used", false)
+	}
+	return r
+}
+
+// object cuts one object out; nil with the reason if it is left out, a reason beside it if it was mended.
+func (c *cutter) object(im capture.Image, turn int, o labels.Object) (crop *pack.Crop, reason string, err error) {
+	class := o.Class
+	if c.o.Map != nil {
+		if class, err = c.o.Map.Class(o); err != nil {
+			return nil, "", err
+		}
+		if class == "" {
+			return nil, "the label map drops it", nil
+		}
+	}
+	box := [4]float64{0, 0, float64(im.W), float64(im.H)}
+	if o.Box != nil {
+		var ok bool
+		if box, reason, ok = labels.Clip(*o.Box, im.W, im.H); !ok {
+			return nil, reason, nil
+		}
+	}
+	if side := min(box[2]-box[0], box[3]-box[1]); side < float64(c.o.MinSide) {
+		return nil, fmt.Sprintf("its shorter side has %.0f pixels, and %d are wanted", side, c.o.MinSide), nil
+	}
+	part := dataset.Upright(im.Sub(Region(box, c.o.Margin, o.Box == nil)), turn)
+	if part.Empty() {
+		return nil, "the box holds no whole pixel", nil
+	}
+	crop = &pack.Crop{Example: pack.Example{Box: box, Class: class, Attributes: o.Attributes}, Pixels: make([]byte, c.prep.Size())}
+	c.prep.Fill(crop.Pixels, part)
+	return crop, reason, nil
+}
+
+// Region is the pixels that are cut for a box: those that it touches, and a margin of a share of its longer side all around;
+// none around a whole picture.
+func Region(box [4]float64, margin float64, whole bool) image.Rectangle {
+	m := margin * max(box[2]-box[0], box[3]-box[1])
+	if whole {
+		m = 0
+	}
+	return image.Rect(int(math.Floor(box[0]-m)), int(math.Floor(box[1]-m)), int(math.Ceil(box[2]+m)), int(math.Ceil(box[3]+m)))
+}
+
+// goDecoder is Go's own decoders.
+type goDecoder struct{}
+
+// maxPixels bounds what a picture's header may ask for.
+const maxPixels = 200 << 20
+
+func (goDecoder) Decode(file []byte) (capture.Image, error) {
+	c, _, err := image.DecodeConfig(bytes.NewReader(file))
+	if err != nil {
+		return capture.Image{}, fmt.Errorf("not a picture that can be read: %w", err)
+	}
+	if int64(c.Width)*int64(c.Height) > maxPixels {
+		return capture.Image{}, fmt.Errorf("%d×%d pixels are too many", c.Width, c.Height)
+	}
+	im, _, err := image.Decode(bytes.NewReader(file))
+	if err != nil {
+		return capture.Image{}, fmt.Errorf("damaged picture: %w", err)
+	}
+	return capture.FromGo(im), nil
+}

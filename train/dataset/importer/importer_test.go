@@ -1,0 +1,181 @@
+package importer
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"image"
+	"image/color"
+	"image/png"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"gleaner/internal/shared"
+	"gleaner/train/dataset/labels"
+	"gleaner/train/dataset/pack"
+)
+
+func listed(t *testing.T, root string) *labels.List {
+	t.Helper()
+	l, err := labels.Open(root, labels.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+func open(t *testing.T, path string) *pack.Set {
+	t.Helper()
+	s, err := pack.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+// drawn is a folder with two classes of pictures, one of which cannot be read.
+func drawn(t *testing.T) string {
+	root := t.TempDir()
+	for i, name := range []string{"can/1.png", "can/2.png", "bag/1.png"} {
+		im := image.NewRGBA(image.Rect(0, 0, 6, 4))
+		for p := range 24 {
+			im.Set(p%6, p/6, color.RGBA{uint8(10 * p), uint8(i), 7, 255})
+		}
+		var b bytes.Buffer
+		p := filepath.Join(root, name)
+		if err := errors.Join(png.Encode(&b, im), os.MkdirAll(filepath.Dir(p), 0o755), os.WriteFile(p, b.Bytes(), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(root, "bag", "broken.jpg"), []byte{0xff, 0xd8, 0xff}, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return root
+}
+
+func TestImportOfFolders(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a")
+	r, err := Import(t.Context(), path, listed(t, drawn(t)), Options{Size: 6, Fit: "stretch"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Examples != 3 || r.Pictures != 3 || r.LeftOut != 1 || r.Mended != 0 {
+		t.Errorf("%+v", r)
+	}
+	s := open(t, path)
+	if p := s.Problems[0]; p.Path != "bag/broken.jpg" || p.Reason == "" {
+		t.Errorf("%+v", p)
+	}
+	buf := make([]byte, s.Format.Bytes())
+	if err := s.Pixels(0, buf); err != nil {
+		t.Fatal(err)
+	}
+	// The first row of 6 pixels as it was drawn, in B G R.
+	for x := range 6 {
+		if got, want := buf[3*x:3*x+3], []byte{7, 2, byte(10 * x)}; !slices.Equal(got, want) {
+			t.Errorf("pixel %d is %v, want %v", x, got, want)
+		}
+	}
+}
+
+// TestInterruptedImport stops an import after each picture and finishes it in a second run: the set is the same.
+func TestInterruptedImport(t *testing.T) {
+	root, dir := drawn(t), t.TempDir()
+	whole, err := Import(t.Context(), filepath.Join(dir, "whole"), listed(t, root), Options{Size: 6})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for after := 1; after < 4; after++ {
+		path := filepath.Join(dir, string(rune('0'+after)))
+		ctx, cancel := context.WithCancel(t.Context())
+		_, err := Import(ctx, path, listed(t, root), Options{Size: 6, Workers: 1, Progress: func(done, _ int) {
+			if done == after {
+				cancel()
+			}
+		}})
+		if err == nil {
+			continue // the rest was under way already
+		}
+		if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "run it again") {
+			t.Fatalf("interrupted: %v", err)
+		}
+		r, err := Import(t.Context(), path, listed(t, root), Options{Size: 6})
+		if err != nil || r != whole {
+			t.Errorf("after %d: %+v, %v, want %+v", after, r, err, whole)
+		}
+	}
+}
+
+func TestMapIsAskedFirst(t *testing.T) {
+	m, err := labels.ParseMap([]byte("classes: {metal: [can]}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "a")
+	_, err = Import(t.Context(), path, listed(t, drawn(t)), Options{Size: 6, Map: m})
+	var un *labels.Unmapped
+	if !errors.As(err, &un) || un.Class != "bag" {
+		t.Errorf("%v", err)
+	}
+	if _, err := os.Stat(path); err == nil {
+		t.Error("a file was begun all the same")
+	}
+	m.Others = labels.Drop
+	r, err := Import(t.Context(), path, listed(t, drawn(t)), Options{Size: 6, Map: m})
+	if err != nil || r.Examples != 2 {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+// TestCropsArePixelExact compares each crop of the AI-Hub sample, cut at its own size, with the stored pixels of its box.
+func TestCropsArePixelExact(t *testing.T) {
+	l := listed(t, shared.Path(t, "data/aihub/composite"))
+	n := 0
+	for _, it := range l.Items[:6] {
+		file, err := os.ReadFile(filepath.Join(l.Root, it.Picture))
+		if err != nil {
+			t.Fatal(err)
+		}
+		im, err := goDecoder{}.Decode(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, o := range it.Objects {
+			b := *o.Box
+			part := im.Sub(Region(b, 0, false))
+			if part.W != int(b[2]-b[0]) || part.H != int(b[3]-b[1]) || !slices.Equal(part.Row(0)[:3], im.Pix[int(b[1])*im.Stride+3*int(b[0]):][:3]) {
+				t.Errorf("%s: a box %v gives %d×%d pixels", it.Picture, b, part.W, part.H)
+			}
+			n++
+		}
+	}
+	if n == 0 {
+		t.Error("no object")
+	}
+}
+
+func TestQuirks(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a")
+	r, err := Import(t.Context(), path, listed(t, shared.Path(t, "data/aihub/quirks")), Options{Size: 32, Margin: 0.1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, path)
+	var said []string
+	for _, p := range s.Problems {
+		said = append(said, p.Path+" "+p.What+" "+p.Reason)
+	}
+	all := strings.Join(said, "\n")
+	for _, want := range []string{"CP949", "corners swapped", "past the edge", "the box is empty", "EXIF 6"} {
+		if !strings.Contains(all, want) {
+			t.Errorf("nothing of %q in\n%s", want, all)
+		}
+	}
+	if r.Examples < 20 || r.LeftOut != 1 {
+		t.Errorf("%+v\n%s", r, all)
+	}
+}
