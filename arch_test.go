@@ -65,7 +65,8 @@ var allowed = map[string][]string{
 
 // suites are the conformance suites, and the stand-ins that tests of other packages share: part of the tests, though they
 // are packages of their own.
-var suites = []string{"capture/capturetest", "detect/detecttest", "classify/classifytest", "model/modeltest", "internal/shared"}
+var suites = []string{"capture/capturetest", "detect/detecttest", "classify/classifytest", "model/modeltest", "internal/shared",
+	"train/engine/enginetest"}
 
 // bans are imports that only the named packages may have, tests aside, each with its reason. A name stands for what is
 // below it as well.
@@ -100,6 +101,7 @@ var bans = []struct {
 	{"gleaner/detect/detecttest", []string{"prove", "bench"}, "a suite is no part of the product"},
 	{"gleaner/classify/classifytest", []string{"prove", "bench"}, "a suite is no part of the product"},
 	{"gleaner/model/modeltest", []string{"prove", "bench"}, "a suite is no part of the product"},
+	{"gleaner/train/engine/enginetest", []string{"prove", "bench"}, "a suite is no part of the product"},
 	{"gleaner/internal/shared", []string{"prove", "bench"}, "the test material is no part of the product"},
 	{"testing", suites, "it registers flags in the program that imports it"},
 }

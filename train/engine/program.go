@@ -93,13 +93,13 @@ func (g *Graph) Training(loss *Node, params []*Var, opt Optimiser, more ...*Node
 	return l.p, nil
 }
 
-// Gradients lowers the loss and its gradients by the parameters, which are the outputs in that order.
-func (g *Graph) Gradients(loss *Node, params []*Var) (*Program, error) {
+// Gradients lowers the loss and its gradients by the parameters, which are the outputs in that order, then more.
+func (g *Graph) Gradients(loss *Node, params []*Var, more ...*Node) (*Program, error) {
 	grads, err := g.gradients(loss, params)
 	if err != nil {
 		return nil, err
 	}
-	return g.Evaluation(append([]*Node{loss}, grads...)...)
+	return g.Evaluation(append(append([]*Node{loss}, grads...), more...)...)
 }
 
 // gradients emits the gradients' nodes. Gorgonia derives them; it wants every parameter to matter.
