@@ -20,9 +20,9 @@ func sample() *File {
 	return &File{
 		Text: map[string]string{"state": `{"step":7,"sha256":"` + noSum + `"}`, "network": "벨트"},
 		Arrays: []Array{
-			{"conv/w", []int{2, 3}, []float32{1, -2.5, float32(math.Inf(1)), math.SmallestNonzeroFloat32, 0, 6}},
-			{"a/scalar", []int{}, []float32{3}},
-			{"z/large", []int{300, 300}, make([]float32, 90000)},
+			{Name: "conv/w", Shape: []int{2, 3}, Data: []float32{1, -2.5, float32(math.Inf(1)), math.SmallestNonzeroFloat32, 0, 6}},
+			{Name: "a/scalar", Shape: []int{}, Data: []float32{3}},
+			{Name: "z/large", Shape: []int{300, 300}, Data: make([]float32, 90000)},
 		},
 	}
 }
@@ -110,10 +110,10 @@ func TestEveryDamageShows(t *testing.T) {
 func TestWriteRefuses(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x")
 	for name, f := range map[string]*File{
-		"two of a name":  {Arrays: []Array{{"a", []int{1}, []float32{1}}, {"a", []int{1}, []float32{1}}}},
-		"wrong size":     {Arrays: []Array{{"a", []int{2}, []float32{1}}}},
-		"reserved name":  {Arrays: []Array{{"__metadata__", []int{1}, []float32{1}}}},
-		"without a name": {Arrays: []Array{{"", []int{1}, []float32{1}}}},
+		"two of a name":  {Arrays: []Array{{Name: "a", Shape: []int{1}, Data: []float32{1}}, {Name: "a", Shape: []int{1}, Data: []float32{1}}}},
+		"wrong size":     {Arrays: []Array{{Name: "a", Shape: []int{2}, Data: []float32{1}}}},
+		"reserved name":  {Arrays: []Array{{Name: "__metadata__", Shape: []int{1}, Data: []float32{1}}}},
+		"without a name": {Arrays: []Array{{Name: "", Shape: []int{1}, Data: []float32{1}}}},
 	} {
 		if err := Write(path, f); err == nil {
 			t.Errorf("%s: written", name)
@@ -127,6 +127,32 @@ func TestWriteRefuses(t *testing.T) {
 	}
 	if _, err := Read(filepath.Dir(path)); err == nil {
 		t.Error("a folder is read")
+	}
+}
+
+// TestFill: arrays that are asked for one by one are written as those in memory are, and an error keeps the old file.
+func TestFill(t *testing.T) {
+	dir := t.TempDir()
+	lazy := sample()
+	for i := range lazy.Arrays {
+		data := lazy.Arrays[i].Data
+		lazy.Arrays[i].Data = nil
+		lazy.Arrays[i].Fill = func(dst []float32) error { copy(dst, data); return nil }
+	}
+	path := filepath.Join(dir, "x")
+	if err := Write(path, lazy); err != nil {
+		t.Fatal(err)
+	}
+	got, err := os.ReadFile(path)
+	if err != nil || !bytes.Equal(got, encoded(t, sample())) {
+		t.Errorf("other bytes, %v", err)
+	}
+	lazy.Arrays[2].Fill = func([]float32) error { return errors.New("no more") }
+	if err := Write(path, lazy); err == nil || !strings.Contains(err.Error(), "no more") {
+		t.Errorf("got %v", err)
+	}
+	if now, _ := os.ReadFile(path); !bytes.Equal(now, got) {
+		t.Error("the old file is gone")
 	}
 }
 

@@ -133,7 +133,7 @@ func parseHeader(header []byte, rest int64) (f *File, sum string, err error) {
 			return nil, "", damaged("array %s of type %s and shape %v cannot lie in bytes %d to %d", e.name, e.Type, e.Shape, e.Offsets[0], e.Offsets[1])
 		}
 		end += size
-		f.Arrays = append(f.Arrays, Array{e.name, e.Shape, nil})
+		f.Arrays = append(f.Arrays, Array{Name: e.name, Shape: e.Shape})
 	}
 	if int64(end) != rest {
 		return nil, "", damaged("%d bytes of arrays, and the header tells of %d", rest, end)

@@ -13,6 +13,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -24,6 +25,17 @@ type Array struct {
 	Name  string
 	Shape []int // none: a scalar
 	Data  []float32
+	// Fill, if not nil, gives Write the numbers in place of Data, one array at a time, so that they need not be in memory
+	// twice. An error of it ends Write, and the old file stays.
+	Fill func(dst []float32) error
+}
+
+func (a *Array) size() int {
+	n := 1
+	for _, d := range a.Shape {
+		n *= d
+	}
+	return n
 }
 
 // File is what a checkpoint holds.
@@ -89,8 +101,8 @@ func (e *FullError) Error() string {
 func (e *FullError) Unwrap() error { return e.Err }
 
 func (f *File) size() (n int64) {
-	for _, a := range f.Arrays {
-		n += 4 * int64(len(a.Data))
+	for i := range f.Arrays {
+		n += 4 * int64(f.Arrays[i].size())
 	}
 	return n
 }
@@ -111,7 +123,15 @@ func write(path string, f *File) error {
 		return err
 	}
 	buf := make([]byte, 1<<18)
+	var room []float32
 	for _, a := range f.Arrays {
+		if a.Fill != nil {
+			room = slices.Grow(room[:0], a.size())[:a.size()]
+			if err := a.Fill(room); err != nil {
+				return err
+			}
+			a.Data = room
+		}
 		if err := writeFloats(w, a.Data, buf); err != nil {
 			return err
 		}
@@ -139,14 +159,11 @@ func (f *File) header() (b []byte, at int, err error) {
 	h := map[string]any{}
 	end := 0
 	for _, a := range f.Arrays {
-		n := 1
-		for _, d := range a.Shape {
-			n *= d
-		}
+		n := a.size()
 		if _, twice := h[a.Name]; twice || a.Name == metadata || a.Name == "" {
 			return nil, 0, fmt.Errorf("two arrays have the name %q, or it cannot be one", a.Name)
 		}
-		if n != len(a.Data) {
+		if a.Fill == nil && n != len(a.Data) {
 			return nil, 0, fmt.Errorf("array %s has %d numbers for the shape %v", a.Name, len(a.Data), a.Shape)
 		}
 		h[a.Name] = entry{float, append([]int{}, a.Shape...), [2]int{end, end + 4*n}}

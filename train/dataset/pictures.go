@@ -102,7 +102,10 @@ func (p *Pictures) settle(o *Options, source string) error {
 		if err != nil {
 			return err
 		}
-		p.input.Width, p.input.Height, p.input.Colour = im.W, im.H, "gray"
+		p.input.Width, p.input.Height = im.W, im.H
+		if p.input.Colour == "" {
+			p.input.Colour = "gray"
+		}
 	}
 	channels := p.input.Channels()
 	shape := []int{1, p.input.Height, p.input.Width, channels}
