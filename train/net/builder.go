@@ -8,14 +8,15 @@ import (
 // and get the same ones in every build. Its methods panic as engine.Graph's do; Describe turns that into an error.
 type Builder struct {
 	*engine.Graph
-	n        *Net
-	training bool
-	average  bool // parameters are read from their moving averages
-	seed     uint32
-	normRate float64
-	quantise int
-	watch    *watch
-	spans    map[*engine.Node]*engine.Var // the range that a value was last rounded in
+	n           *Net
+	training    bool
+	average     bool // parameters are read from their moving averages
+	seed        uint32
+	normRate    float64
+	quantise    int
+	keepWeights bool
+	watch       *watch
+	spans       map[*engine.Node]*engine.Var // the range that a value was last rounded in
 }
 
 // Param is a parameter of a layer.
@@ -132,7 +133,7 @@ func (b *Builder) conv(layer string, x *engine.Node, f Filter) *engine.Node {
 // weights are a layer's weights [K …], sent through int8 where the network is built so.
 func (b *Builder) weights(layer string, i Init, shape ...int) *engine.Node {
 	w := b.Param(layer, "w", i, shape...)
-	if b.quantise > 0 && b.watch == nil {
+	if b.quantise > 0 && !b.keepWeights {
 		w = b.FakeQuantWeights(layer, w, b.quantise)
 	}
 	return w

@@ -120,6 +120,9 @@ func newImporter(m *flat.Model, o ImportOptions) (*importer, error) {
 	if n := len(in.Shape); n != 2 && n != 4 || in.Elems() < 1 || in.Shape[0] != 1 {
 		return nil, fmt.Errorf("the input is %v, and pictures [1 H W C] or features [1 C] are needed", &in)
 	}
+	if r, ok := im.span(im.g.Inputs[0]); ok {
+		im.ranges[inputLayer] = r
+	}
 	var err error
 	if im.end, err = im.findEnd(); err != nil {
 		return nil, err

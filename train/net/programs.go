@@ -32,6 +32,9 @@ type EvalOptions struct {
 	Logits   bool // the outputs are logits instead of probabilities
 	Average  bool // use the moving averages of the parameters (engine.Optimiser.Average)
 	Quantise int  // as in TrainOptions
+	// FileWeights leaves the weights of a quantised build as they are: those of an imported int8 or uint8 file are on a grid
+	// already, which need not be ours.
+	FileWeights bool
 }
 
 // Training is one step of training on a batch. Its outputs are the loss, the gradients' norm if the optimiser clips, and each
@@ -100,7 +103,7 @@ func (n *Net) headLoss(b *Builder, h Head, z *engine.Node, l engine.Loss, share 
 func (n *Net) Evaluation(batch int, o EvalOptions) (*engine.Program, error) {
 	var outs []*engine.Node
 	g, err := engine.Build(func(g *engine.Graph) {
-		b := &Builder{Graph: g, n: n, average: o.Average, quantise: o.Quantise}
+		b := &Builder{Graph: g, n: n, average: o.Average, quantise: o.Quantise, keepWeights: o.FileWeights}
 		outs = n.logits(b, batch)
 		for i, h := range n.Heads {
 			switch {
@@ -120,7 +123,7 @@ func (n *Net) Evaluation(batch int, o EvalOptions) (*engine.Program, error) {
 
 func (n *Net) logits(b *Builder, batch int) []*engine.Node {
 	x := b.Input(PictureInput, append(engine.Shape{batch}, n.Input...)...)
-	logits := n.build(b, b.quant("input", x))
+	logits := n.build(b, b.quant(inputLayer, x))
 	if len(logits) != len(n.Heads) {
 		engine.Fail(n.Name, "%d heads are named, and the layers give %d", len(n.Heads), len(logits))
 	}

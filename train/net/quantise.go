@@ -16,6 +16,9 @@ import (
 // rangeName ends the name of the statistic with a layer's range.
 const rangeName = "range"
 
+// inputLayer is the name under which the range of the network's input is kept.
+const inputLayer = "input"
+
 // quant sends activations through int8 in the range that the layer's statistic keeps, where the build is quantised.
 func (b *Builder) quant(layer string, x *engine.Node) *engine.Node {
 	if b.quantise == 0 {
@@ -93,7 +96,7 @@ func (w *watch) norm(b *Builder, layer string, x, gamma, beta *engine.Node) {
 // run evaluates the network with weights w on batches of pictures, and calls f with what is watched after each.
 func (n *Net) run(w *watch, quantise int, b engine.Backend, weights Weights, batch int, batches iter.Seq[[]float32], f func(seen [][]float32)) error {
 	g, err := engine.Build(func(g *engine.Graph) {
-		n.logits(&Builder{Graph: g, n: n, watch: w, quantise: quantise}, batch)
+		n.logits(&Builder{Graph: g, n: n, watch: w, quantise: quantise, keepWeights: true}, batch)
 	})
 	if err != nil {
 		return fmt.Errorf("network %s: %w", n.Name, err)
