@@ -35,6 +35,10 @@ func (b *Backend[T]) prepare(p *engine.Program, layout *engine.Layout) (*Runner[
 	r := &Runner[T]{p: p, layout: layout, values: make([][]T, len(p.Values))}
 	arena := make([]T, layout.Size)
 	for _, v := range p.Values {
+		if v.View != nil { // of an input too: the very same memory
+			r.values[v.ID] = r.values[v.View.ID]
+			continue
+		}
 		r.values[v.ID] = b.place(v, layout, arena)
 	}
 	for _, s := range p.Steps {
@@ -67,11 +71,8 @@ func (b *Backend[T]) prepare(p *engine.Program, layout *engine.Layout) (*Runner[
 	return r, nil
 }
 
-// place is where a value lives.
+// place is where a value lives that is no view.
 func (b *Backend[T]) place(v *engine.Value, layout *engine.Layout, arena []T) []T {
-	for v.View != nil {
-		v = v.View
-	}
 	size := v.Shape.Size()
 	switch at := layout.Offset[v.ID]; {
 	case v.Var != nil:
