@@ -102,22 +102,26 @@ func (o *Op) withAct(act Act) *Op {
 		if o.Kind != Conv2D || a.Act != NoAct {
 			return nil
 		}
-		a.Act, c.Attr = act, a
+		a.Act = act
+		c.Attr = a
 	case Lin:
 		if o.Kind != Dense || a.Act != NoAct {
 			return nil
 		}
-		a.Act, c.Attr = act, a
+		a.Act = act
+		c.Attr = a
 	case Norm:
 		if o.Kind != BatchNorm && o.Kind != NormInfer || a.Act != NoAct {
 			return nil
 		}
-		a.Act, c.Attr = act, a
+		a.Act = act
+		c.Attr = a
 	case Sum:
 		if o.Kind != Add || a.Act != NoAct {
 			return nil
 		}
-		a.Act, c.Attr = act, a
+		a.Act = act
+		c.Attr = a
 	default:
 		return nil
 	}

@@ -17,7 +17,6 @@ import (
 type Net struct {
 	Name    string
 	Program *engine.Program
-	Graph   *engine.Graph // that the program was lowered from; nil if it is not at hand, and only Tape needs it
 
 	// Params are what the loss, the program's first output, has gradients by. The gradients are the outputs behind it, in the
 	// same order, or, if Grads is not nil, what these variables hold after a run: with a training program of sgd without
@@ -27,6 +26,12 @@ type Net struct {
 
 	Values map[*engine.Var][]float32 // what each variable of the program begins with; absent: zeros
 	Runs   [][][]float32             // the inputs of each run, in the order of Program.Inputs
+
+	// What the program was lowered from, for Tape alone: the graph, the loss (nil in an evaluation) and the outputs behind the
+	// gradients.
+	Graph *engine.Graph
+	Loss  *engine.Node
+	More  []*engine.Node
 }
 
 // Case is a small network around one operator.
@@ -59,7 +64,7 @@ func (c Case) Net() (*Net, error) {
 		return nil, fmt.Errorf("case %s: %w", c.Name, err)
 	}
 	n := b.net
-	n.Graph = g
+	n.Graph, n.Loss, n.More = g, loss, b.outs
 	switch {
 	case loss == nil:
 		n.Params = nil

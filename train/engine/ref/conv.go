@@ -10,7 +10,7 @@ type conv struct {
 	cg, kg       int // input and output channels of a group
 	filter       int // size of one filter
 	multiplies   int
-	spanY, spanX []span // by row, by column of the result
+	spanY, spanX []span // by the result's row, by its column
 }
 
 // span is which taps of a window lie on the picture along one axis, and where tap 0 lies.
@@ -99,65 +99,68 @@ func axpyW[T Float](p patch, a T, x, f []T) {
 
 func conv2D[T Float](op *engine.Op) kernel[T] {
 	c := newConv(op, op.In[0], op.Out[0])
-	return func(in, out [][]T) {
-		split(c.n*c.oh, c.multiplies, func(from, to int) {
-			for i := from; i < to; i++ {
-				x, y := in[0][i/c.oh*c.h*c.w*c.c:], out[0][i*c.ow*c.k:(i+1)*c.ow*c.k]
-				for k := range c.k {
-					f, xg := in[1][k*c.filter:(k+1)*c.filter], x[k/c.kg*c.cg:]
-					var b T
-					if c.Bias {
-						b = in[2][k]
-					}
-					for ox, s := range c.spanX {
-						y[ox*c.k+k] = b + dotPatch(c.patch(c.spanY[i%c.oh], s), xg, f)
-					}
+	return parallel(c.n*c.oh, c.multiplies, func(in, out [][]T, from, to int) {
+		for i := from; i < to; i++ {
+			x, y := in[0][i/c.oh*c.h*c.w*c.c:], out[0][i*c.ow*c.k:(i+1)*c.ow*c.k]
+			for k := range c.k {
+				f, xg := in[1][k*c.filter:(k+1)*c.filter], x[k/c.kg*c.cg:]
+				var b T
+				if c.Bias {
+					b = in[2][k]
 				}
-				activate(c.Act, y)
+				for ox, s := range c.spanX {
+					y[ox*c.k+k] = b + dotPatch(c.patch(c.spanY[i%c.oh], s), xg, f)
+				}
 			}
-		})
-	}
+			activate(c.Act, y)
+		}
+	})
 }
 
 func conv2DDX[T Float](op *engine.Op) kernel[T] {
 	c := newConv(op, op.Out[0], op.In[0])
-	return func(in, out [][]T) {
-		split(c.n, c.multiplies, func(from, to int) {
-			size := c.h * c.w * c.c
-			clear(out[0][from*size : to*size])
-			for i := from * c.oh; i < to*c.oh; i++ {
-				dx, dy := out[0][i/c.oh*size:], in[0][i*c.ow*c.k:(i+1)*c.ow*c.k]
-				for k := range c.k {
-					f, dxg := in[1][k*c.filter:(k+1)*c.filter], dx[k/c.kg*c.cg:]
-					for ox, s := range c.spanX {
-						axpyX(c.patch(c.spanY[i%c.oh], s), dy[ox*c.k+k], f, dxg)
-					}
+	return parallel(c.n, c.multiplies, func(in, out [][]T, from, to int) {
+		size := c.h * c.w * c.c
+		clear(out[0][from*size : to*size])
+		for i := from * c.oh; i < to*c.oh; i++ {
+			dx, dy := out[0][i/c.oh*size:], in[0][i*c.ow*c.k:(i+1)*c.ow*c.k]
+			for k := range c.k {
+				f, dxg := in[1][k*c.filter:(k+1)*c.filter], dx[k/c.kg*c.cg:]
+				for ox, s := range c.spanX {
+					axpyX(c.patch(c.spanY[i%c.oh], s), dy[ox*c.k+k], f, dxg)
 				}
 			}
-		})
-	}
+		}
+	})
 }
 
 func conv2DDW[T Float](op *engine.Op) kernel[T] {
 	c := newConv(op, op.In[0], op.In[1])
-	sum := make([]float64, c.k)
-	return func(in, out [][]T) {
-		split(c.k, c.multiplies, func(from, to int) {
-			clear(out[0][from*c.filter : to*c.filter])
-			for i := range c.n * c.oh {
-				x, dy := in[0][i/c.oh*c.h*c.w*c.c:], in[1][i*c.ow*c.k:(i+1)*c.ow*c.k]
-				for k := from; k < to; k++ {
-					dw, xg := out[0][k*c.filter:(k+1)*c.filter], x[k/c.kg*c.cg:]
-					for ox, s := range c.spanX {
-						axpyW(c.patch(c.spanY[i%c.oh], s), dy[ox*c.k+k], xg, dw)
-					}
+	weights := parallel(c.k, c.multiplies, func(in, out [][]T, from, to int) {
+		clear(out[0][from*c.filter : to*c.filter])
+		for i := range c.n * c.oh {
+			x, dy := in[0][i/c.oh*c.h*c.w*c.c:], in[1][i*c.ow*c.k:(i+1)*c.ow*c.k]
+			for k := from; k < to; k++ {
+				dw, xg := out[0][k*c.filter:(k+1)*c.filter], x[k/c.kg*c.cg:]
+				for ox, s := range c.spanX {
+					axpyW(c.patch(c.spanY[i%c.oh], s), dy[ox*c.k+k], xg, dw)
 				}
 			}
-		})
-		if c.Bias {
-			columnSums(sum, in[1])
-			convert(out[1], sum)
 		}
+	})
+	return withBias(weights, c.k, c.Bias)
+}
+
+// withBias is a gradient by weights with that by a bias of k numbers, the sum of dy's rows, if there is one.
+func withBias[T Float](weights kernel[T], k int, bias bool) kernel[T] {
+	if !bias {
+		return weights
+	}
+	sum := make([]float64, k)
+	return func(in, out [][]T) {
+		weights(in, out)
+		columnSums(sum, in[1])
+		convert(out[1], sum)
 	}
 }
 
@@ -165,55 +168,45 @@ func dense[T Float](op *engine.Op) kernel[T] {
 	a := op.Attr.(engine.Lin)
 	n, c := last(op.In[0])
 	_, k := last(op.Out[0])
-	return func(in, out [][]T) {
-		split(n, n*c*k, func(from, to int) {
-			for i := from; i < to; i++ {
-				x, y := in[0][i*c:(i+1)*c], out[0][i*k:(i+1)*k]
-				for j := range y {
-					y[j] = dot(x, in[1][j*c:(j+1)*c])
-					if a.Bias {
-						y[j] += in[2][j]
-					}
+	return parallel(n, n*c*k, func(in, out [][]T, from, to int) {
+		for i := from; i < to; i++ {
+			x, y := in[0][i*c:(i+1)*c], out[0][i*k:(i+1)*k]
+			for j := range y {
+				y[j] = dot(x, in[1][j*c:(j+1)*c])
+				if a.Bias {
+					y[j] += in[2][j]
 				}
-				activate(a.Act, y)
 			}
-		})
-	}
+			activate(a.Act, y)
+		}
+	})
 }
 
 func denseDX[T Float](op *engine.Op) kernel[T] {
 	n, c := last(op.Out[0])
 	_, k := last(op.In[0])
-	return func(in, out [][]T) {
-		split(n, n*c*k, func(from, to int) {
-			for i := from; i < to; i++ {
-				dx := out[0][i*c : (i+1)*c]
-				clear(dx)
-				for j, d := range in[0][i*k : (i+1)*k] {
-					axpy(d, in[1][j*c:(j+1)*c], dx)
-				}
+	return parallel(n, n*c*k, func(in, out [][]T, from, to int) {
+		for i := from; i < to; i++ {
+			dx := out[0][i*c : (i+1)*c]
+			clear(dx)
+			for j, d := range in[0][i*k : (i+1)*k] {
+				axpy(d, in[1][j*c:(j+1)*c], dx)
 			}
-		})
-	}
+		}
+	})
 }
 
 func denseDW[T Float](op *engine.Op) kernel[T] {
 	n, c := last(op.In[0])
 	_, k := last(op.In[1])
-	sum := make([]float64, k)
-	return func(in, out [][]T) {
-		split(k, n*c*k, func(from, to int) {
-			clear(out[0][from*c : to*c])
-			for i := range n {
-				x, dy := in[0][i*c:(i+1)*c], in[1][i*k:(i+1)*k]
-				for j := from; j < to; j++ {
-					axpy(dy[j], x, out[0][j*c:(j+1)*c])
-				}
+	weights := parallel(k, n*c*k, func(in, out [][]T, from, to int) {
+		clear(out[0][from*c : to*c])
+		for i := range n {
+			x, dy := in[0][i*c:(i+1)*c], in[1][i*k:(i+1)*k]
+			for j := from; j < to; j++ {
+				axpy(dy[j], x, out[0][j*c:(j+1)*c])
 			}
-		})
-		if op.Attr.(engine.Lin).Bias {
-			columnSums(sum, in[1])
-			convert(out[1], sum)
 		}
-	}
+	})
+	return withBias(weights, k, op.Attr.(engine.Lin).Bias)
 }

@@ -147,17 +147,19 @@ func columnSums[T Float](sum []float64, d []T) {
 	}
 }
 
-// split calls f with parts of 0 … n-1, at once if the work (multiplications) is worth it. What f(i, i+1) writes must be its own.
-func split(n, work int, f func(from, to int)) {
-	parts := min(runtime.GOMAXPROCS(0), n)
-	if parts < 2 || work < 1<<17 {
-		f(0, n)
-		return
+// parallel is a kernel that calls f with parts of 0 … n-1, at once if the work (multiplications) is worth it. What f writes for
+// one number must be its own.
+func parallel[T Float](n, work int, f func(in, out [][]T, from, to int)) kernel[T] {
+	return func(in, out [][]T) {
+		parts := min(runtime.GOMAXPROCS(0), n)
+		if parts < 2 || work < 1<<17 {
+			f(in, out, 0, n)
+			return
+		}
+		var wg sync.WaitGroup
+		for i := range parts {
+			wg.Go(func() { f(in, out, n*i/parts, n*(i+1)/parts) })
+		}
+		wg.Wait()
 	}
-	var wg sync.WaitGroup
-	for i := range parts - 1 {
-		wg.Go(func() { f(n*i/parts, n*(i+1)/parts) })
-	}
-	f(n*(parts-1)/parts, n)
-	wg.Wait()
 }
