@@ -105,8 +105,7 @@ func (e *emitter) layer(l *layer) error {
 	case engine.MaxPool, engine.AvgPool:
 		e.pool(l)
 	case engine.GlobalAvgPool:
-		axes := e.constant(l.name+"/axes", 1, 2)
-		e.op(flat.OpMean, 2, []int{e.flat(l.in[0]), axes}, e.result(l, e.own(l.out), true), flat.ReducerOptions(true))
+		e.mean(l)
 	case engine.Add:
 		return e.sum(l)
 	case engine.Concat:

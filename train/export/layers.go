@@ -111,8 +111,23 @@ func (e *emitter) pool(l *layer) {
 		flat.MulOptions(flat.ActNone))
 }
 
+// greatestMean is how many times the scale of a map may be that of its mean in XNNPACK, exclusive
+// (xnn_create_global_average_pooling_nwc_qs8 in its src/operators/global-average-pooling-nwc.c).
+const greatestMean = 1 << 8
+
+// mean writes MEAN over height and width. A mean that is far smaller than the map's peaks is first rounded a little coarser.
+func (e *emitter) mean(l *layer) {
+	in, own := e.own(l.in[0]), e.own(l.out)
+	q := own
+	if e.int8() && in.scale >= greatestMean*own.scale {
+		q.scale = in.scale / (greatestMean / 2)
+	}
+	axes := e.constant(l.name+"/axes", 1, 2)
+	e.op(flat.OpMean, 2, []int{e.flat(l.in[0]), axes}, e.result(l, q, true), flat.ReducerOptions(true))
+}
+
 // XNNPACK adds int8 arrays whose scales are these many times that of the sum, and no others
-// (xnn_create_add_nd_qs8 in XNNPACK's src/operators/binary-elementwise-nd.c).
+// (xnn_create_add_nd_qs8 in its src/operators/binary-elementwise-nd.c).
 const (
 	leastAddend    = 1. / (1 << 10)
 	greatestAddend = 1 << 8

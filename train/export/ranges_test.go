@@ -1,0 +1,77 @@
+package export
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+)
+
+func TestParams(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		s    span
+		want params
+	}{
+		{"pixels from 0 to 1", span{0, 1}, params{1. / 255, -128}},
+		{"pixels from -1 to 1", span{-1, 1}, params{2. / 255, -1}},
+		{"above 0 only", span{2, 4}, params{4. / 255, -128}},
+		{"below 0 only", span{-4, -2}, params{4. / 255, 127}},
+		{"no width", span{0, 0}, params{1. / 255, -128}},
+		{"relu6", span{0, 6}, params{6. / 255, -128}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := c.s.params(); got != c.want {
+				t.Errorf("%+v, want %+v", got, c.want)
+			}
+		})
+	}
+}
+
+func TestPixelSpan(t *testing.T) {
+	s, ok := pixelSpan([]float32{123.675, 116.28, 103.53}, []float32{58.395, 57.12, 57.375})
+	if !ok || math.Abs(float64(s.lo)+2.1179) > 1e-3 || math.Abs(float64(s.hi)-2.64) > 1e-3 {
+		t.Errorf("ImageNet's pixels are from %v to %v", s.lo, s.hi)
+	}
+	if _, ok := pixelSpan(nil, nil); ok {
+		t.Error("a span without mean and std")
+	}
+}
+
+// TestLeastSquares gives up one far value for the sake of a million others, and keeps what costs nothing.
+func TestLeastSquares(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 1))
+	m := &meter{}
+	v := make([]float32, 1_000_000)
+	for i := range v {
+		v[i] = float32(rng.NormFloat64())
+	}
+	v[7] = 30
+	m.range_(v)
+	m.count(v)
+	s := leastSquares(m.hist, m.span)
+	if s.lo > -3 || s.hi > 12 || s.hi < 3 {
+		t.Errorf("the range of normal values and one of 30 is %v to %v", s.lo, s.hi)
+	}
+	mean := func(s span) float64 {
+		q, sum := s.params(), 0.0
+		for _, x := range v {
+			k := min(max(math.RoundToEven(float64(x/q.scale))+float64(q.zero), -128), 127)
+			d := float64(x) - float64(q.scale)*(k-float64(q.zero))
+			sum += d * d
+		}
+		return sum / float64(len(v))
+	}
+	if a, b := mean(s), mean(m.span); a > b*2/3 {
+		t.Errorf("the mean square is %v, and %v without clipping", a, b)
+	}
+	even := &meter{}
+	u := make([]float32, 100_000)
+	for i := range u {
+		u[i] = rng.Float32()
+	}
+	even.range_(u)
+	even.count(u)
+	if s := leastSquares(even.hist, even.span); s.hi < 0.97 {
+		t.Errorf("the range of values spread evenly from 0 to 1 is %v to %v", s.lo, s.hi)
+	}
+}
