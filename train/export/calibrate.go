@@ -20,7 +20,8 @@ type Pictures struct {
 	Want func(i int) [][]float32
 }
 
-func (p Pictures) name(i int) string {
+// Label is picture i for messages: its number, and its name where it has one.
+func (p Pictures) Label(i int) string {
 	if p.Name == nil {
 		return fmt.Sprintf("picture %d", i)
 	}
@@ -109,27 +110,27 @@ func (c *Calibration) measure(p *engine.Program, net *plan) error {
 
 // pass runs all pictures and hands each array's values to f.
 func (c *Calibration) pass(run engine.Runner, p *engine.Program, input *array, meters []*meter, f func(m *meter, v []float32)) error {
-	in, picture := inputs(p)
+	in, picture := Inputs(p)
 	out := make([][]float32, len(meters))
 	for i, m := range meters {
 		out[i] = make([]float32, m.array.shape.Size())
 	}
 	for i := range c.Pictures.N {
 		if err := c.Pictures.At(i, picture); err != nil {
-			return fmt.Errorf("calibrate on %s: %w", c.Pictures.name(i), err)
+			return fmt.Errorf("calibrate on %s: %w", c.Pictures.Label(i), err)
 		}
 		if k := finite(picture); k >= 0 {
-			return fmt.Errorf("calibrate on %s: value %d is %v", c.Pictures.name(i), k, picture[k])
+			return fmt.Errorf("calibrate on %s: value %d is %v", c.Pictures.Label(i), k, picture[k])
 		}
 		if g := input.group.root(); !g.fixed {
 			g.span, g.known = widen(g.span, g.known, picture), true
 		}
 		if err := engine.Run(run, in, out); err != nil {
-			return fmt.Errorf("calibrate on %s: %w", c.Pictures.name(i), err)
+			return fmt.Errorf("calibrate on %s: %w", c.Pictures.Label(i), err)
 		}
 		for k, m := range meters {
 			if finite(out[k]) >= 0 {
-				return fmt.Errorf("calibrate on %s: %w", c.Pictures.name(i), layerError(m.array.name, "its values are not finite"))
+				return fmt.Errorf("calibrate on %s: %w", c.Pictures.Label(i), layerError(m.array.name, "its values are not finite"))
 			}
 			f(m, out[k])
 		}
@@ -137,8 +138,8 @@ func (c *Calibration) pass(run engine.Runner, p *engine.Program, input *array, m
 	return nil
 }
 
-// inputs are a program's inputs with room for a batch of pictures; training steps' numbers are 0.
-func inputs(p *engine.Program) (all [][]float32, picture []float32) {
+// Inputs are a program's inputs with room for a batch of pictures; training steps' numbers are 0.
+func Inputs(p *engine.Program) (all [][]float32, picture []float32) {
 	for _, v := range p.Inputs {
 		d := make([]float32, v.Shape.Size())
 		all = append(all, d)

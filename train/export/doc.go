@@ -1,14 +1,13 @@
-// Package export writes a trained network as a .tflite file, and proves that the file answers as the network does.
+// Package export writes a trained network as a .tflite file.
 //
 // The way of a network, top to bottom:
 //
 //	plan       the evaluation program as TFLite's layers: norms folded, activations fused, fake quantisation as ranges
 //	calibrate  the ranges of the activations, on pictures, for an int8 file
 //	emit       the layers as operators of model/flat: float32, float16 weights, or full-integer int8
-//	Verify     the written file beside the network on held-out pictures: the parity gate
 //
-// What a network is, and how it came to its weights, is in train/net and train/engine; the file format is in model/flat. This
-// package runs no file itself: Verify is given a model.Runner, and calibration an engine.Backend.
+// What a network is, and how it came to its weights, is in train/net and train/engine; the file format is in model/flat;
+// whether the file answers as the network does is for train/export/parity to say. No file is run here.
 package export
 
 import (
@@ -70,9 +69,8 @@ const (
 // File is a network as it was written.
 type File struct {
 	Bytes   []byte
-	Heads   []Head // the outputs, in their order
-	MACs    int64  // multiplications and additions of one picture, in convolutions and dense layers
-	Weights int64  // numbers in convolutions and dense layers, norms folded
+	MACs    int64 // multiplications and additions of one picture, in convolutions and dense layers
+	Weights int64 // numbers in convolutions and dense layers, norms folded
 }
 
 // Write makes a .tflite file of an evaluation program with a batch of 1. The same program, values and options give the same
@@ -105,48 +103,12 @@ func Write(p *engine.Program, values Values, o Options) (*File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("export as %s: %w", o.Kind, err)
 	}
-	f := &File{Bytes: b, Heads: Heads(p)}
+	f := &File{Bytes: b}
 	for _, l := range net.layers {
 		f.MACs += l.macs()
 		f.Weights += int64(len(l.w) + len(l.b))
 	}
 	return f, nil
-}
-
-// Head is one output of a network.
-type Head struct {
-	Name string
-	Gate Gate
-}
-
-// Gate is what stands between a head's logits and its probabilities.
-type Gate int
-
-// The gates. Logits leave the softmax to the reader.
-const (
-	Softmax Gate = iota
-	Sigmoid
-	Logits
-)
-
-// Heads tells what a program's outputs are.
-func Heads(p *engine.Program) []Head {
-	heads := make([]Head, len(p.Outputs))
-	for i, v := range p.Outputs {
-		heads[i] = Head{v.Layer, Logits}
-		for _, s := range p.Steps {
-			if len(s.Out) == 0 || s.Out[0] != v {
-				continue
-			}
-			switch s.Op.Kind {
-			case engine.Softmax:
-				heads[i].Gate = Softmax
-			case engine.Sigmoid:
-				heads[i].Gate = Sigmoid
-			}
-		}
-	}
-	return heads
 }
 
 // layerError names the layer that cannot be written.

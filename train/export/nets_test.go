@@ -1,11 +1,13 @@
 //go:build cgo && !nonative
 
-package export
+package export_test
 
 import (
 	"testing"
 
 	"gleaner/train/engine"
+	"gleaner/train/export"
+	"gleaner/train/export/parity"
 	"gleaner/train/net"
 )
 
@@ -45,9 +47,9 @@ func TestPresets(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, kind := range Kinds() {
-				o := Options{Kind: kind, Calibration: &Calibration{Backend: b, Pictures: sample}}
-				writes(t, b, n, w, net.EvalOptions{}, o, map[Kind]float64{Float32: 1e-5, Float16: Float16Bar, Int8: 0.35}[kind])
+			for _, kind := range export.Kinds() {
+				o := export.Options{Kind: kind, Calibration: &export.Calibration{Backend: b, Pictures: sample}}
+				writes(t, b, n, w, net.EvalOptions{}, o, map[export.Kind]float64{export.Float32: 1e-5, export.Float16: parity.Float16Bar, export.Int8: 0.35}[kind])
 			}
 			f, fw, err := n.Fold(w)
 			if err != nil {
@@ -56,13 +58,13 @@ func TestPresets(t *testing.T) {
 			if fw, err = f.Calibrate(b, fw, sample.N, batches); err != nil {
 				t.Fatal(err)
 			}
-			writes(t, b, f, fw, net.EvalOptions{Quantise: 8}, Options{Kind: Int8}, 0.15)
+			writes(t, b, f, fw, net.EvalOptions{Quantise: 8}, export.Options{Kind: export.Int8}, 0.15)
 		})
 	}
 }
 
 // writes writes a network and wants its file to answer as it does.
-func writes(t *testing.T, b engine.Backend, n *net.Net, w net.Weights, e net.EvalOptions, o Options, bar float64) {
+func writes(t *testing.T, b engine.Backend, n *net.Net, w net.Weights, e net.EvalOptions, o export.Options, bar float64) {
 	t.Helper()
 	p, err := n.Evaluation(1, e)
 	if err != nil {
@@ -71,17 +73,17 @@ func writes(t *testing.T, b engine.Backend, n *net.Net, w net.Weights, e net.Eva
 	if err := n.Load(b, w); err != nil {
 		t.Fatal(err)
 	}
-	f, err := Write(p, func(v *engine.Var) []float32 { return w[v.Name] }, o)
+	f, err := export.Write(p, func(v *engine.Var) []float32 { return w[v.Name] }, o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	ref, err := NewReference(b, p)
+	ref, err := parity.NewReference(b, p)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer ref.Close()
 	run := open(t, f.Bytes, "")
-	r, err := Verify(run, ref, pictures(8, n.Input, 4), o.Kind)
+	r, err := parity.Verify(run, ref, pictures(8, n.Input, 4), o.Kind)
 	if r == nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package export
+package export_test
 
 import (
 	"fmt"
@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 
 	"gleaner/train/engine"
+	"gleaner/train/export"
 )
 
 // network is a small network for tests, with random weights.
@@ -13,7 +14,6 @@ type network struct {
 	name  string
 	input engine.Shape // of one picture, [H W C] or [C]
 	build func(b *builder, x *engine.Node) []*engine.Node
-	ops   map[int]int // operators of the float32 file by code; nil: not checked
 }
 
 // builder applies layers whose variables it makes up.
@@ -23,7 +23,7 @@ type builder struct {
 	vars   map[*engine.Var][]float32
 	byName map[string]*engine.Var
 	fake   bool // fake quantisation of activations and weights
-	spans  map[string]span
+	spans  map[string][2]float32
 	parts  map[string]engine.Part
 	marks  []string // where fake quantisation would be
 	marked []*engine.Node
@@ -59,7 +59,7 @@ func (b *builder) q(name string, x *engine.Node) *engine.Node {
 	}
 	s := b.spans[name]
 	r := b.v(name+"/range", 0, 0, 2)
-	copy(b.vars[b.byName[name+"/range"]], []float32{s.lo, s.hi})
+	copy(b.vars[b.byName[name+"/range"]], s[:])
 	return b.FakeQuant(name, x, r, 8)
 }
 
@@ -84,7 +84,7 @@ func (b *builder) dense(name string, x *engine.Node, out int) *engine.Node {
 }
 
 // make is the network as a program for a batch, with fake quantisation in the given spans where they are not nil.
-func (n network) make(batch int, spans map[string]span) (*builder, *engine.Program, error) {
+func (n network) make(batch int, spans map[string][2]float32) (*builder, *engine.Program, error) {
 	b := &builder{rng: rand.New(rand.NewPCG(7, uint64(len(n.name)))), vars: map[*engine.Var][]float32{}, byName: map[string]*engine.Var{},
 		fake: spans != nil, spans: spans, parts: map[string]engine.Part{}}
 	p, err := n.program(b, batch)
@@ -107,48 +107,11 @@ func (n network) program(b *builder, batch int) (*engine.Program, error) {
 	return p, err
 }
 
-// ranges are those of the values that fake quantisation sends through int8, on some pictures.
-func (n network) ranges(back engine.Backend, p Pictures) (map[string]span, error) {
-	b, _, err := n.make(1, nil)
-	if err != nil {
-		return nil, err
-	}
-	prog, err := b.Evaluation(b.marked...)
-	if err != nil {
-		return nil, err
-	}
-	b.cut(prog)
-	if err := Load(back, prog, b.values); err != nil {
-		return nil, err
-	}
-	r, err := NewReference(back, prog)
-	if err != nil {
-		return nil, err
-	}
-	defer r.Close()
-	spans := map[string]span{}
-	x := make([]float32, n.input.Size())
-	for i := range p.N {
-		if err := p.At(i, x); err != nil {
-			return nil, err
-		}
-		out, err := r.Answer(x)
-		if err != nil {
-			return nil, err
-		}
-		for k, name := range b.marks {
-			s, seen := spans[name]
-			spans[name] = widen(s, seen, out[k])
-		}
-	}
-	return spans, nil
-}
-
 func (b *builder) values(v *engine.Var) []float32 { return b.vars[v] }
 
 // pictures are random pictures between -1 and 1, smooth enough to have edges and flat parts.
-func pictures(n int, shape engine.Shape, seed uint64) Pictures {
-	return Pictures{N: n, Name: func(i int) string { return fmt.Sprintf("random %d", i) }, At: func(i int, dst []float32) error {
+func pictures(n int, shape engine.Shape, seed uint64) export.Pictures {
+	return export.Pictures{N: n, Name: func(i int) string { return fmt.Sprintf("random %d", i) }, At: func(i int, dst []float32) error {
 		rng := rand.New(rand.NewPCG(seed, uint64(i)))
 		c := shape[len(shape)-1]
 		level := make([]float32, c)

@@ -1,16 +1,19 @@
 //go:build cgo && !nonative
 
-package export
+package export_test
 
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"gleaner/model"
 	"gleaner/model/flat"
 	"gleaner/model/tflite"
 	"gleaner/train/engine"
+	"gleaner/train/export"
+	"gleaner/train/export/parity"
 )
 
 // rungs are the ways to compute a file that the tests try.
@@ -34,7 +37,7 @@ func open(t *testing.T, b []byte, rung string) model.Runner {
 }
 
 // reference is a test network ready to answer, and what a file of it is made of.
-func reference(t *testing.T, n network, spans map[string]span) (*builder, *engine.Program, engine.Backend, *Reference) {
+func reference(t *testing.T, n network, spans map[string][2]float32) (*builder, *engine.Program, engine.Backend, *parity.Reference) {
 	t.Helper()
 	b, p, err := n.make(1, spans)
 	if err != nil {
@@ -42,10 +45,10 @@ func reference(t *testing.T, n network, spans map[string]span) (*builder, *engin
 	}
 	back := newBackend()
 	t.Cleanup(func() { back.Close() })
-	if err := Load(back, p, b.values); err != nil {
+	if err := export.Load(back, p, b.values); err != nil {
 		t.Fatal(err)
 	}
-	ref, err := NewReference(back, p)
+	ref, err := parity.NewReference(back, p)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,8 +56,48 @@ func reference(t *testing.T, n network, spans map[string]span) (*builder, *engin
 	return b, p, back, ref
 }
 
+// ranges are those of the values that fake quantisation sends through int8, on some pictures.
+func (n network) ranges(back engine.Backend, p export.Pictures) (map[string][2]float32, error) {
+	b, _, err := n.make(1, nil)
+	if err != nil {
+		return nil, err
+	}
+	prog, err := b.Evaluation(b.marked...)
+	if err != nil {
+		return nil, err
+	}
+	b.cut(prog)
+	if err := export.Load(back, prog, b.values); err != nil {
+		return nil, err
+	}
+	r, err := parity.NewReference(back, prog)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	spans := map[string][2]float32{}
+	x := make([]float32, n.input.Size())
+	for i := range p.N {
+		if err := p.At(i, x); err != nil {
+			return nil, err
+		}
+		out, err := r.Answer(x)
+		if err != nil {
+			return nil, err
+		}
+		for k, name := range b.marks {
+			s, seen := spans[name]
+			if !seen {
+				s = [2]float32{out[k][0], out[k][0]}
+			}
+			spans[name] = [2]float32{min(s[0], slices.Min(out[k])), max(s[1], slices.Max(out[k]))}
+		}
+	}
+	return spans, nil
+}
+
 // lively wants the network's answers to depend on the picture: parity of a network that always says the same is none.
-func lively(t *testing.T, n network, ref *Reference) {
+func lively(t *testing.T, n network, ref *parity.Reference) {
 	t.Helper()
 	p := pictures(40, n.input, 2)
 	x := make([]float32, n.input.Size())
@@ -88,19 +131,19 @@ func TestFilesAnswerAsNetworks(t *testing.T) {
 		t.Run(n.name, func(t *testing.T) {
 			b, p, back, ref := reference(t, n, nil)
 			lively(t, n, ref)
-			for _, kind := range Kinds() {
-				o := Options{Kind: kind, Calibration: &Calibration{Backend: back, Pictures: pictures(40, n.input, 1)}}
-				f, err := Write(p, b.values, o)
+			for _, kind := range export.Kinds() {
+				o := export.Options{Kind: kind, Calibration: &export.Calibration{Backend: back, Pictures: pictures(40, n.input, 1)}}
+				f, err := export.Write(p, b.values, o)
 				if err != nil {
 					t.Fatal(err)
 				}
 				for _, rung := range rungs {
-					r, err := Verify(open(t, f.Bytes, rung), ref, pictures(40, n.input, 2), kind)
+					r, err := parity.Verify(open(t, f.Bytes, rung), ref, pictures(40, n.input, 2), kind)
 					if r == nil {
 						t.Fatal(err)
 					}
 					for _, h := range r.Heads {
-						if bar := map[Kind]float64{Float32: 1e-5, Float16: Float16Bar, Int8: 0.2}[kind]; h.MaxDelta > bar || h.Agree < 36 {
+						if bar := map[export.Kind]float64{export.Float32: 1e-5, export.Float16: parity.Float16Bar, export.Int8: 0.2}[kind]; h.MaxDelta > bar || h.Agree < 36 {
 							t.Errorf("%s on %s, head %s: |Δp| %.2g, %d of 40 answers alike", kind, rung, h.Name, h.MaxDelta, h.Agree)
 						}
 					}
@@ -119,7 +162,7 @@ func TestFakeQuantised(t *testing.T) {
 				t.Fatal(err)
 			}
 			b, p, _, ref := reference(t, n, spans)
-			f, err := Write(p, b.values, Options{Kind: Int8})
+			f, err := export.Write(p, b.values, export.Options{Kind: export.Int8})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -127,11 +170,11 @@ func TestFakeQuantised(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if q := m.InputTensors()[0].Quant; n.input[0] > 1 && q.Scale[0] != spans["x"].params().scale {
+			if q := m.InputTensors()[0].Quant; n.input[0] > 1 && q.Scale[0] != (spans["x"][1]-spans["x"][0])/255 {
 				t.Errorf("the input's scale is %v, trained was %v", q.Scale, spans["x"])
 			}
 			for _, rung := range rungs {
-				r, err := Verify(open(t, f.Bytes, rung), ref, pictures(40, n.input, 2), Int8)
+				r, err := parity.Verify(open(t, f.Bytes, rung), ref, pictures(40, n.input, 2), export.Int8)
 				if r == nil {
 					t.Fatal(err)
 				}
@@ -151,15 +194,15 @@ func TestInt8InAndOut(t *testing.T) {
 	b, p, back, ref := reference(t, n, nil)
 	for _, c := range []struct {
 		name    string
-		o       Options
+		o       export.Options
 		in, out model.Type
 	}{
-		{"int8", Options{}, model.Int8, model.Float32}, {"uint8", Options{Input: InputUInt8}, model.UInt8, model.Float32},
-		{"float32", Options{Input: InputFloat32}, model.Float32, model.Float32}, {"integer", Options{Integer: true}, model.Int8, model.Int8},
+		{"int8", export.Options{}, model.Int8, model.Float32}, {"uint8", export.Options{Input: export.InputUInt8}, model.UInt8, model.Float32},
+		{"float32", export.Options{Input: export.InputFloat32}, model.Float32, model.Float32}, {"integer", export.Options{Integer: true}, model.Int8, model.Int8},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			c.o.Kind, c.o.Calibration = Int8, &Calibration{Backend: back, Pictures: pictures(40, n.input, 1), Clip: LeastSquares}
-			f, err := Write(p, b.values, c.o)
+			c.o.Kind, c.o.Calibration = export.Int8, &export.Calibration{Backend: back, Pictures: pictures(40, n.input, 1), Clip: export.LeastSquares}
+			f, err := export.Write(p, b.values, c.o)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -167,7 +210,7 @@ func TestInt8InAndOut(t *testing.T) {
 			if in, out := run.Inputs()[0], run.Outputs()[0]; in.Type != c.in || out.Type != c.out {
 				t.Errorf("types %v and %v, want %v and %v", in.Type, out.Type, c.in, c.out)
 			}
-			r, err := Verify(run, ref, pictures(40, n.input, 2), Int8)
+			r, err := parity.Verify(run, ref, pictures(40, n.input, 2), export.Int8)
 			if r == nil {
 				t.Fatal(err)
 			}
@@ -192,12 +235,12 @@ func TestUnevenSums(t *testing.T) {
 			return one(b.Softmax("class", b.dense("d", b.Add("a", y, h), 4)))
 		}}
 		b, p, back, ref := reference(t, n, nil)
-		f, err := Write(p, b.values, Options{Kind: Int8, Calibration: &Calibration{Backend: back, Pictures: pictures(40, n.input, 1)}})
+		f, err := export.Write(p, b.values, export.Options{Kind: export.Int8, Calibration: &export.Calibration{Backend: back, Pictures: pictures(40, n.input, 1)}})
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, rung := range rungs {
-			r, err := Verify(open(t, f.Bytes, rung), ref, pictures(40, n.input, 2), Int8)
+			r, err := parity.Verify(open(t, f.Bytes, rung), ref, pictures(40, n.input, 2), export.Int8)
 			if r == nil || r.Heads[0].MaxDelta > 0.1 {
 				t.Errorf("a branch times %g on %s: %v, %v", tiny, rung, err, r)
 			}
@@ -216,17 +259,17 @@ func TestPeaksAveraged(t *testing.T) {
 	}}
 	b, p, back, ref := reference(t, n, nil)
 	// One pixel in 1600 is not black.
-	few := Pictures{N: 40, At: func(i int, dst []float32) error {
+	few := export.Pictures{N: 40, At: func(i int, dst []float32) error {
 		clear(dst)
 		copy(dst[3*(i*37%1600):], []float32{0.5 + float32(i)/80, 1, 0.2})
 		return nil
 	}}
-	f, err := Write(p, b.values, Options{Kind: Int8, Calibration: &Calibration{Backend: back, Pictures: few}})
+	f, err := export.Write(p, b.values, export.Options{Kind: export.Int8, Calibration: &export.Calibration{Backend: back, Pictures: few}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, rung := range rungs {
-		r, err := Verify(open(t, f.Bytes, rung), ref, few, Int8)
+		r, err := parity.Verify(open(t, f.Bytes, rung), ref, few, export.Int8)
 		if r == nil || r.Heads[0].MaxDelta > 0.05 {
 			t.Errorf("on %s: %v, %v", rung, err, r)
 		}

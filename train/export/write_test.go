@@ -1,4 +1,4 @@
-package export
+package export_test
 
 import (
 	"bytes"
@@ -11,6 +11,7 @@ import (
 
 	"gleaner/model/flat"
 	"gleaner/train/engine"
+	"gleaner/train/export"
 )
 
 // find is the test network of that name.
@@ -26,21 +27,21 @@ func find(t *testing.T, name string) network {
 }
 
 // write writes a test network and reads it back.
-func write(t *testing.T, n network, o Options) (*builder, *flat.Model, []byte) {
+func write(t *testing.T, n network, o export.Options) (*builder, *flat.Model, []byte) {
 	t.Helper()
 	b, p, err := n.make(1, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if o.Kind == Int8 {
+	if o.Kind == export.Int8 {
 		back := newBackend()
 		defer back.Close()
-		if err := Load(back, p, b.values); err != nil {
+		if err := export.Load(back, p, b.values); err != nil {
 			t.Fatal(err)
 		}
-		o.Calibration = &Calibration{Backend: back, Pictures: pictures(8, n.input, 1), Clip: o.clip()}
+		o.Calibration = &export.Calibration{Backend: back, Pictures: pictures(8, n.input, 1)}
 	}
-	f, err := Write(p, b.values, o)
+	f, err := export.Write(p, b.values, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,13 +50,6 @@ func write(t *testing.T, n network, o Options) (*builder, *flat.Model, []byte) {
 		t.Fatal(err)
 	}
 	return b, m, f.Bytes
-}
-
-func (o Options) clip() Clip {
-	if o.Calibration != nil {
-		return o.Calibration.Clip
-	}
-	return MinMax
 }
 
 func codes(m *flat.Model) (c []int) {
@@ -75,23 +69,23 @@ func TestOperators(t *testing.T) {
 	)
 	for _, c := range []struct {
 		network string
-		o       Options
+		o       export.Options
 		want    []int
 	}{
-		{"conv same", Options{Kind: Float32}, []int{conv, reshape, fc, soft}},
-		{"conv same", Options{Kind: Float16}, []int{deq, conv, reshape, deq, fc, soft}},
-		{"conv same", Options{Kind: Int8}, []int{conv, reshape, reshape, conv, deq, reshape, soft}},
-		{"conv same", Options{Kind: Int8, Input: InputUInt8}, []int{q, conv, reshape, reshape, conv, deq, reshape, soft}},
-		{"conv same", Options{Kind: Int8, Integer: true}, []int{conv, reshape, reshape, conv, reshape, soft}},
-		{"conv padded at the front", Options{Kind: Float32}, []int{pad, conv, reshape, fc, soft}},
-		{"depthwise", Options{Kind: Float32}, []int{conv, dw, dw, mean, reshape, fc, soft}},
-		{"depthwise", Options{Kind: Int8}, []int{conv, dw, dw, mean, conv, deq, reshape, soft}},
-		{"grouped", Options{Kind: Float32}, []int{flat.OpSlice, conv, flat.OpSlice, conv, concat, reshape, fc, soft}},
-		{"residual blocks", Options{Kind: Float32}, []int{conv, pad, maxp, conv, conv, add, conv, add, mean, reshape, fc, soft}},
-		{"dense block", Options{Kind: Float32}, []int{conv, dw, conv, concat, dw, conv, concat, dw, conv, concat, dw, conv, avg, mean, reshape,
+		{"conv same", export.Options{Kind: export.Float32}, []int{conv, reshape, fc, soft}},
+		{"conv same", export.Options{Kind: export.Float16}, []int{deq, conv, reshape, deq, fc, soft}},
+		{"conv same", export.Options{Kind: export.Int8}, []int{conv, reshape, reshape, conv, deq, reshape, soft}},
+		{"conv same", export.Options{Kind: export.Int8, Input: export.InputUInt8}, []int{q, conv, reshape, reshape, conv, deq, reshape, soft}},
+		{"conv same", export.Options{Kind: export.Int8, Integer: true}, []int{conv, reshape, reshape, conv, reshape, soft}},
+		{"conv padded at the front", export.Options{Kind: export.Float32}, []int{pad, conv, reshape, fc, soft}},
+		{"depthwise", export.Options{Kind: export.Float32}, []int{conv, dw, dw, mean, reshape, fc, soft}},
+		{"depthwise", export.Options{Kind: export.Int8}, []int{conv, dw, dw, mean, conv, deq, reshape, soft}},
+		{"grouped", export.Options{Kind: export.Float32}, []int{flat.OpSlice, conv, flat.OpSlice, conv, concat, reshape, fc, soft}},
+		{"residual blocks", export.Options{Kind: export.Float32}, []int{conv, pad, maxp, conv, conv, add, conv, add, mean, reshape, fc, soft}},
+		{"dense block", export.Options{Kind: export.Float32}, []int{conv, dw, conv, concat, dw, conv, concat, dw, conv, concat, dw, conv, avg, mean, reshape,
 			fc, soft}},
-		{"features", Options{Kind: Float32}, []int{reshape, dw, reshape, fc, fc, soft}},
-		{"pools", Options{Kind: Float32}, []int{maxp, flat.OpPadV2, maxp, avg, pad, avg, mul, mean, reshape, mean, reshape, reshape, reshape,
+		{"features", export.Options{Kind: export.Float32}, []int{reshape, dw, reshape, fc, fc, soft}},
+		{"pools", export.Options{Kind: export.Float32}, []int{maxp, flat.OpPadV2, maxp, avg, pad, avg, mul, mean, reshape, mean, reshape, reshape, reshape,
 			concat, fc, soft}},
 	} {
 		t.Run(c.network+" "+string(c.o.Kind), func(t *testing.T) {
@@ -112,10 +106,10 @@ func samePools(network string, a, b []int) bool {
 }
 
 func TestDeterministic(t *testing.T) {
-	for _, kind := range Kinds() {
+	for _, kind := range export.Kinds() {
 		for _, n := range networks {
-			_, m, first := write(t, n, Options{Kind: kind})
-			_, _, second := write(t, n, Options{Kind: kind})
+			_, m, first := write(t, n, export.Options{Kind: kind})
+			_, _, second := write(t, n, export.Options{Kind: kind})
 			if !bytes.Equal(first, second) {
 				t.Errorf("%s as %s: two files of one network differ", n.name, kind)
 			}
@@ -144,7 +138,7 @@ func floats(t *testing.T, m *flat.Model, name string) ([]float32, flat.Tensor) {
 
 // TestNormsAreFolded compares the written weights with γ/sqrt(σ²+ε), and those of a depthwise convolution in TFLite's order.
 func TestNormsAreFolded(t *testing.T) {
-	b, m, _ := write(t, find(t, "depthwise"), Options{Kind: Float32})
+	b, m, _ := write(t, find(t, "depthwise"), export.Options{Kind: export.Float32})
 	of := func(name string) []float32 { return b.vars[b.byName[name]] }
 	for _, c := range []struct {
 		layer, norm string
@@ -178,7 +172,7 @@ func TestNormsAreFolded(t *testing.T) {
 // TestQuantisation checks what TensorFlow Lite's specification demands of an int8 file.
 func TestQuantisation(t *testing.T) {
 	for _, n := range networks {
-		_, m, _ := write(t, n, Options{Kind: Int8})
+		_, m, _ := write(t, n, export.Options{Kind: export.Int8})
 		g := m.Graphs[0]
 		for i, op := range g.Ops {
 			in := func(k int) *flat.Tensor { return &g.Tensors[op.Inputs[k]] }
@@ -219,7 +213,7 @@ func TestQuantisation(t *testing.T) {
 func TestMetadata(t *testing.T) {
 	labels := []byte("glass\npaper\nmetal\nplastic\n")
 	meta := flat.Meta{Name: "waste", Description: "four materials", Colour: "rgb", Mean: []float32{127.5}, Std: []float32{127.5}}
-	_, m, _ := write(t, find(t, "conv same"), Options{Kind: Int8, Meta: meta, Labels: labels})
+	_, m, _ := write(t, find(t, "conv same"), export.Options{Kind: export.Int8, Meta: meta, Labels: labels})
 	got, err := m.Meta()
 	if err != nil {
 		t.Fatal(err)
@@ -240,49 +234,49 @@ func TestCannotBeWritten(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name    string
-		kind    Kind
+		kind    export.Kind
 		batch   int
-		spans   map[string]span
+		spans   map[string][2]float32
 		build   func(b *builder, x *engine.Node) []*engine.Node
 		spoil   func(b *builder)
 		message string
 	}{
 		{name: "unknown kind", kind: "int4", build: func(b *builder, x *engine.Node) []*engine.Node { return class(b, conv(b, x)) },
 			message: `export: kind "int4" is none of [float32 float16 int8]`},
-		{name: "a batch", kind: Float32, batch: 2, build: func(b *builder, x *engine.Node) []*engine.Node { return class(b, conv(b, x)) },
+		{name: "a batch", kind: export.Float32, batch: 2, build: func(b *builder, x *engine.Node) []*engine.Node { return class(b, conv(b, x)) },
 			message: "layer x: the input is [2 6 6 3]; a batch of 1 is wanted"},
-		{name: "training's batch norm", kind: Float32, build: func(b *builder, x *engine.Node) []*engine.Node {
+		{name: "training's batch norm", kind: export.Float32, build: func(b *builder, x *engine.Node) []*engine.Node {
 			y, _, _ := b.BatchNorm("bn", x, b.v("g", 1, 0, 3), b.v("b", 0, 0, 3), 1e-5)
 			return class(b, y)
 		}, message: "layer bn: the operator batchnorm cannot be written as TensorFlow Lite"},
-		{name: "two inputs", kind: Float32, build: func(b *builder, x *engine.Node) []*engine.Node {
+		{name: "two inputs", kind: export.Float32, build: func(b *builder, x *engine.Node) []*engine.Node {
 			return class(b, b.Add("a", x, b.Input("y", 1, 6, 6, 3)))
 		}, message: "layer y: it is a second input beside x"},
-		{name: "weights that are computed", kind: Float32, build: func(b *builder, x *engine.Node) []*engine.Node {
+		{name: "weights that are computed", kind: export.Float32, build: func(b *builder, x *engine.Node) []*engine.Node {
 			return class(b, b.Conv2D("c", x, b.Scale("s", b.v("w", 0, 1, 4, 3, 3, 3), 2), nil, engine.Conv{}))
 		}, message: "layer s: its input [4 3 3 3] is no activation"},
-		{name: "nothing in between", kind: Float32, build: func(b *builder, x *engine.Node) []*engine.Node { return one(x) },
+		{name: "nothing in between", kind: export.Float32, build: func(b *builder, x *engine.Node) []*engine.Node { return one(x) },
 			message: "the output is the input itself"},
-		{name: "a weight that is no number", kind: Float32, build: func(b *builder, x *engine.Node) []*engine.Node { return class(b, conv(b, x)) },
+		{name: "a weight that is no number", kind: export.Float32, build: func(b *builder, x *engine.Node) []*engine.Node { return class(b, conv(b, x)) },
 			spoil: set("c/w", 7, float32(math.NaN())), message: "layer c: c/w holds NaN at place 7"},
-		{name: "a variable without value", kind: Float32, build: func(b *builder, x *engine.Node) []*engine.Node { return class(b, conv(b, x)) },
+		{name: "a variable without value", kind: export.Float32, build: func(b *builder, x *engine.Node) []*engine.Node { return class(b, conv(b, x)) },
 			spoil: func(b *builder) { b.vars[b.byName["d/w"]] = nil }, message: "layer d: d/w has 0 values for the shape [4 144]"},
-		{name: "a variance below 0", kind: Float32, build: func(b *builder, x *engine.Node) []*engine.Node { return class(b, b.norm("n", conv(b, x))) },
+		{name: "a variance below 0", kind: export.Float32, build: func(b *builder, x *engine.Node) []*engine.Node { return class(b, b.norm("n", conv(b, x))) },
 			spoil: set("n/var", 1, -1), message: "layer n: the variance of channel 1 is -1"},
-		{name: "too large for float16", kind: Float16, build: func(b *builder, x *engine.Node) []*engine.Node { return class(b, conv(b, x)) },
+		{name: "too large for float16", kind: export.Float16, build: func(b *builder, x *engine.Node) []*engine.Node { return class(b, conv(b, x)) },
 			spoil: set("d/w", 2, 7e4), message: "layer d: the weight 70000 is too large for float16"},
-		{name: "fake quantisation as float", kind: Float32, spans: map[string]span{"c": {0, 1}},
+		{name: "fake quantisation as float", kind: export.Float32, spans: map[string][2]float32{"c": {0, 1}},
 			build:   func(b *builder, x *engine.Node) []*engine.Node { return class(b, b.q("c", conv(b, x))) },
 			message: "write it as int8, or evaluate the network without"},
-		{name: "nothing tracked", kind: Int8, spans: map[string]span{"c": {0, 0}},
+		{name: "nothing tracked", kind: export.Int8, spans: map[string][2]float32{"c": {0, 0}},
 			build:   func(b *builder, x *engine.Node) []*engine.Node { return class(b, b.q("c", conv(b, x))) },
 			message: "layer c: training left the range 0 to 0: nothing was tracked"},
-		{name: "input without range", kind: Int8, build: func(b *builder, x *engine.Node) []*engine.Node { return class(b, conv(b, x)) },
+		{name: "input without range", kind: export.Int8, build: func(b *builder, x *engine.Node) []*engine.Node { return class(b, conv(b, x)) },
 			message: "layer x: the input has no range: calibrate, or state mean and std"},
-		{name: "layer without range", kind: Int8, spans: map[string]span{"x": {-1, 1}},
+		{name: "layer without range", kind: export.Int8, spans: map[string][2]float32{"x": {-1, 1}},
 			build:   func(b *builder, x *engine.Node) []*engine.Node { return class(b, conv(b, b.q("x", x))) },
 			message: "layer c: nothing says what range its values have: calibrate on pictures"},
-		{name: "a range that is much too narrow", kind: Int8, spans: map[string]span{"x": {-1, 1}, "c": {0, 1e-6}, "d": {0, 1}},
+		{name: "a range that is much too narrow", kind: export.Int8, spans: map[string][2]float32{"x": {-1, 1}, "c": {0, 1e-6}, "d": {0, 1}},
 			build: func(b *builder, x *engine.Node) []*engine.Node {
 				return one(b.Softmax("class", b.q("d", b.dense("d", b.q("c", conv(b, b.q("x", x))), 4))))
 			},
@@ -296,7 +290,7 @@ func TestCannotBeWritten(t *testing.T) {
 			if c.spoil != nil {
 				c.spoil(b)
 			}
-			_, err = Write(p, b.values, Options{Kind: c.kind})
+			_, err = export.Write(p, b.values, export.Options{Kind: c.kind})
 			if err == nil || !strings.Contains(err.Error(), c.message) {
 				t.Fatalf("the error is %v, want %q", err, c.message)
 			}
@@ -323,7 +317,7 @@ func TestTrainingProgramIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Write(p, func(v *engine.Var) []float32 { return make([]float32, v.Shape.Size()) }, Options{Kind: Float32}); err == nil {
+	if _, err := export.Write(p, func(v *engine.Var) []float32 { return make([]float32, v.Shape.Size()) }, export.Options{Kind: export.Float32}); err == nil {
 		t.Error("a training program was written")
 	}
 }

@@ -1,4 +1,4 @@
-package export
+package parity
 
 import (
 	"encoding/binary"
@@ -9,6 +9,7 @@ import (
 
 	"gleaner/model"
 	"gleaner/model/modeltest"
+	"gleaner/train/export"
 )
 
 // answers is a network of one number per picture: its class is 1 where that is from 0.5 on.
@@ -36,8 +37,8 @@ func file(f func(x float32) [2]float32) *modeltest.Fake {
 }
 
 // shares are pictures of one number, each its own share of n.
-func shares(n int) Pictures {
-	return Pictures{N: n, Name: func(i int) string { return "p" }, At: func(i int, dst []float32) error {
+func shares(n int) export.Pictures {
+	return export.Pictures{N: n, Name: func(i int) string { return "p" }, At: func(i int, dst []float32) error {
 		dst[0] = (float32(i) + 0.5) / float32(n)
 		return nil
 	}}
@@ -54,11 +55,11 @@ func TestVerifyFloat(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name string
-		kind Kind
+		kind export.Kind
 		by   float32
 		fail bool
-	}{{"float32 within", Float32, 9e-5, false}, {"float32 beyond", Float32, 1.2e-4, true}, {"float16 within", Float16, 4e-3, false},
-		{"float16 beyond", Float16, 6e-3, true}} {
+	}{{"float32 within", export.Float32, 9e-5, false}, {"float32 beyond", export.Float32, 1.2e-4, true}, {"float16 within", export.Float16, 4e-3, false},
+		{"float16 beyond", export.Float16, 6e-3, true}} {
 		t.Run(c.name, func(t *testing.T) {
 			p := shares(10)
 			p.Name = func(i int) string { return []string{"a", "b", "c", "glass/7.jpg"}[min(i, 3)] }
@@ -107,7 +108,7 @@ func TestVerifyInt8(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			p := shares(c.pictures)
 			p.Want = c.want
-			r, err := Verify(file(wrong(c.pictures, c.n)), answers(7, Softmax), p, Int8)
+			r, err := Verify(file(wrong(c.pictures, c.n)), answers(7, Softmax), p, export.Int8)
 			if r == nil {
 				t.Fatal(err)
 			}
@@ -128,19 +129,19 @@ func TestVerifyReads(t *testing.T) {
 	plain := func(x float32) [2]float32 { return [2]float32{1 - x, x} }
 	t.Run("logits", func(t *testing.T) {
 		// Logits that differ by a constant are one answer.
-		r, err := Verify(file(func(x float32) [2]float32 { return [2]float32{4 - x, 3 + x} }), answers(1, Logits), shares(5), Float32)
+		r, err := Verify(file(func(x float32) [2]float32 { return [2]float32{4 - x, 3 + x} }), answers(1, Logits), shares(5), export.Float32)
 		if err != nil || r.Heads[0].MaxDelta > 1e-6 {
 			t.Errorf("%v, %+v", err, r)
 		}
 	})
 	t.Run("independent classes", func(t *testing.T) {
-		r, _ := Verify(file(func(x float32) [2]float32 { return [2]float32{0.9, x} }), answers(1, Sigmoid), shares(10), Int8)
+		r, _ := Verify(file(func(x float32) [2]float32 { return [2]float32{0.9, x} }), answers(1, Sigmoid), shares(10), export.Int8)
 		if h := r.Heads[0]; h.Agree != 5 {
 			t.Errorf("%d of 10 answers are alike, 5 are: %+v", h.Agree, h)
 		}
 	})
 	t.Run("no number", func(t *testing.T) {
-		_, err := Verify(file(func(float32) [2]float32 { return [2]float32{float32(math.NaN()), 0} }), answers(1, Softmax), shares(2), Float32)
+		_, err := Verify(file(func(float32) [2]float32 { return [2]float32{float32(math.NaN()), 0} }), answers(1, Softmax), shares(2), export.Float32)
 		if err == nil || !strings.Contains(err.Error(), "picture 0 (p)") || !strings.Contains(err.Error(), "NaN in the file") {
 			t.Errorf("the error is %v", err)
 		}
@@ -148,19 +149,19 @@ func TestVerifyReads(t *testing.T) {
 	t.Run("another network", func(t *testing.T) {
 		m := file(plain)
 		m.Out = append(m.Out, m.Out[0])
-		if _, err := Verify(m, answers(1, Softmax), shares(2), Float32); err == nil || !strings.Contains(err.Error(), "2 outputs") {
+		if _, err := Verify(m, answers(1, Softmax), shares(2), export.Float32); err == nil || !strings.Contains(err.Error(), "2 outputs") {
 			t.Errorf("the error is %v", err)
 		}
 	})
 	t.Run("no pictures", func(t *testing.T) {
-		if _, err := Verify(file(plain), answers(1, Softmax), shares(0), Float32); err == nil {
+		if _, err := Verify(file(plain), answers(1, Softmax), shares(0), export.Float32); err == nil {
 			t.Error("a file passed on no pictures")
 		}
 	})
 	t.Run("a picture that cannot be read", func(t *testing.T) {
 		p := shares(3)
 		p.At = func(int, []float32) error { return errors.New("broken file") }
-		if _, err := Verify(file(plain), answers(1, Softmax), p, Float32); err == nil || !strings.Contains(err.Error(), "picture 0 (p): broken file") {
+		if _, err := Verify(file(plain), answers(1, Softmax), p, export.Float32); err == nil || !strings.Contains(err.Error(), "picture 0 (p): broken file") {
 			t.Errorf("the error is %v", err)
 		}
 	})
@@ -171,7 +172,7 @@ func TestVerifyReads(t *testing.T) {
 			out[0].Data[0], out[0].Data[1] = 255-in[0].Data[0], in[0].Data[0]
 			return nil
 		}
-		r, _ := Verify(m, answers(1, Softmax), shares(50), Int8)
+		r, _ := Verify(m, answers(1, Softmax), shares(50), export.Int8)
 		if r.Heads[0].MaxDelta > 0.5/255+1e-6 || r.Heads[0].MaxDelta == 0 {
 			t.Errorf("8 bits differ by %v", r.Heads[0].MaxDelta)
 		}

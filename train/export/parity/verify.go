@@ -1,4 +1,7 @@
-package export
+// Package parity holds a written file against the network that it was made of, on pictures that neither has seen: the gate that
+// an export has to pass. How files are written is in train/export, and the runtime that runs them in model/tflite: Verify is
+// given a model.Runner.
+package parity
 
 import (
 	"encoding/binary"
@@ -9,6 +12,7 @@ import (
 
 	"gleaner/model"
 	"gleaner/train/engine"
+	"gleaner/train/export"
 )
 
 // How far apart the probabilities of a file and of its network may be, and how many points of accuracy an int8 file may have
@@ -18,6 +22,42 @@ const (
 	Float16Bar  = 5e-3
 	Int8LossBar = 0.01
 )
+
+// Head is one output of a network.
+type Head struct {
+	Name string
+	Gate Gate
+}
+
+// Gate is what stands between a head's logits and its probabilities.
+type Gate int
+
+// The gates. Logits leave the softmax to the reader.
+const (
+	Softmax Gate = iota
+	Sigmoid
+	Logits
+)
+
+// Heads tells what a program's outputs are.
+func Heads(p *engine.Program) []Head {
+	heads := make([]Head, len(p.Outputs))
+	for i, v := range p.Outputs {
+		heads[i] = Head{v.Layer, Logits}
+		for _, s := range p.Steps {
+			if len(s.Out) == 0 || s.Out[0] != v {
+				continue
+			}
+			switch s.Op.Kind {
+			case engine.Softmax:
+				heads[i].Gate = Softmax
+			case engine.Sigmoid:
+				heads[i].Gate = Sigmoid
+			}
+		}
+	}
+	return heads
+}
 
 // Reference is the network that a file is compared with. It belongs to one goroutine.
 type Reference struct {
@@ -34,7 +74,7 @@ func NewReference(b engine.Backend, p *engine.Program) (*Reference, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reference: %w", err)
 	}
-	in, picture := inputs(p)
+	in, picture := export.Inputs(p)
 	out := make([][]float32, len(p.Outputs))
 	for i, v := range p.Outputs {
 		out[i] = make([]float32, v.Shape.Size())
@@ -62,7 +102,7 @@ func (r *Reference) Close() error {
 
 // Report is how a file answered beside its network.
 type Report struct {
-	Kind  Kind
+	Kind  export.Kind
 	N     int // pictures
 	Heads []HeadReport
 }
@@ -94,7 +134,7 @@ func (e *ParityError) Error() string { return e.Text }
 // int8 file, which honestly changes an answer here and there, fails when the pictures cannot exclude that it lost more than
 // Int8LossBar of accuracy: a paired test, see Paired.LossBound. The error is a *ParityError then; the Report is there in any case
 // but that of an operating error.
-func Verify(file model.Runner, net *Reference, pictures Pictures, kind Kind) (*Report, error) {
+func Verify(file model.Runner, net *Reference, pictures export.Pictures, kind export.Kind) (*Report, error) {
 	v, err := newVerifier(file, net, pictures, kind)
 	if err != nil {
 		return nil, fmt.Errorf("verify: %w", err)
@@ -110,14 +150,14 @@ func Verify(file model.Runner, net *Reference, pictures Pictures, kind Kind) (*R
 type verifier struct {
 	file     model.Runner
 	net      *Reference
-	pictures Pictures
+	pictures export.Pictures
 	report   *Report
 	size     int       // numbers of a picture
 	batchIn  []float32 // pictures [Batch …]
 	own, his []float64 // probabilities of one head, the file's and the network's
 }
 
-func newVerifier(file model.Runner, net *Reference, pictures Pictures, kind Kind) (*verifier, error) {
+func newVerifier(file model.Runner, net *Reference, pictures export.Pictures, kind export.Kind) (*verifier, error) {
 	ins, outs := file.Inputs(), file.Outputs()
 	if len(ins) != 1 || len(outs) != len(net.Heads) {
 		return nil, fmt.Errorf("the file has %d inputs and %d outputs, the network 1 and %d", len(ins), len(outs), len(net.Heads))
@@ -140,7 +180,7 @@ func newVerifier(file model.Runner, net *Reference, pictures Pictures, kind Kind
 func (v *verifier) batch(at, n int) error {
 	for i := range n {
 		if err := v.pictures.At(at+i, v.batchIn[i*v.size:(i+1)*v.size]); err != nil {
-			return fmt.Errorf("%s: %w", v.pictures.name(at+i), err)
+			return fmt.Errorf("%s: %w", v.pictures.Label(at+i), err)
 		}
 	}
 	answers, err := v.net.Answer(v.batchIn)
@@ -148,7 +188,7 @@ func (v *verifier) batch(at, n int) error {
 		return fmt.Errorf("run the network: %w", err)
 	}
 	for i := range n {
-		name := v.pictures.name(at + i)
+		name := v.pictures.Label(at + i)
 		if err := put(v.file.Inputs()[0], v.batchIn[i*v.size:(i+1)*v.size]); err != nil {
 			return err
 		}

@@ -1,17 +1,21 @@
-package export
+package parity
 
-import "fmt"
+import (
+	"fmt"
+
+	"gleaner/train/export"
+)
 
 // judge is the gate: nil where the file may go out.
-func (r *Report) judge(pictures Pictures) error {
+func (r *Report) judge(pictures export.Pictures) error {
 	for i := range r.Heads {
 		h := &r.Heads[i]
 		var text string
-		switch bar := map[Kind]float64{Float32: Float32Bar, Float16: Float16Bar}[r.Kind]; {
+		switch bar := map[export.Kind]float64{export.Float32: Float32Bar, export.Float16: Float16Bar}[r.Kind]; {
 		case bar > 0 && !(h.MaxDelta <= bar):
 			text = fmt.Sprintf("the %s file does not answer as the network does: %s of head %s; %g is allowed",
 				r.Kind, h.worst(pictures), h.Name, bar)
-		case r.Kind == Int8 && !(h.Paired.LossBound() <= Int8LossBar):
+		case r.Kind == export.Int8 && !(h.Paired.LossBound() <= Int8LossBar):
 			text = h.lost(pictures)
 		default:
 			continue
@@ -22,11 +26,11 @@ func (r *Report) judge(pictures Pictures) error {
 }
 
 // worst names the picture on which the probabilities differ the most.
-func (h *HeadReport) worst(pictures Pictures) string {
-	return fmt.Sprintf("on %s class %d is %.5f instead of %.5f, %.2g apart,", pictures.name(h.Picture), h.Class, h.Is, h.Of, h.MaxDelta)
+func (h *HeadReport) worst(pictures export.Pictures) string {
+	return fmt.Sprintf("on %s class %d is %.5f instead of %.5f, %.2g apart,", pictures.Label(h.Picture), h.Class, h.Is, h.Of, h.MaxDelta)
 }
 
-func (h *HeadReport) lost(pictures Pictures) string {
+func (h *HeadReport) lost(pictures export.Pictures) string {
 	p := h.Paired
 	right := "right"
 	if h.Labelled == 0 {
