@@ -227,6 +227,9 @@ func elementwise() []Case {
 			b.output(b.Range("span", b.input("x", uniform(-2, 3), 3, 4, 5, 2)), b.Range("negative", b.input("n", uniform(-2, -1), 37)))
 			return nil
 		}},
+		{Name: "reshape of an input", build: func(b *builder) *engine.Node {
+			return b.shown(b.dense(b.Flatten("flat", b.input("x", uniform(-1, 1), 3, 2, 2, 2)), 4, true))
+		}},
 	}
 }
 

@@ -125,10 +125,13 @@ func Differ(got, want *Results) (worst float64, where string) {
 		}
 		for k, x := range w {
 			diff := math.Abs(got.Arrays[i][k]-x) / top
-			if math.IsNaN(x) && math.IsNaN(got.Arrays[i][k]) {
+			switch {
+			case math.IsNaN(x) && math.IsNaN(got.Arrays[i][k]):
 				diff = 0
+			case math.IsNaN(diff):
+				diff = math.Inf(1)
 			}
-			if !(diff <= worst) { // NaN counts
+			if diff > worst {
 				worst, where = diff, fmt.Sprintf("%s[%d] is %.7g and should be %.7g", want.Names[i], k, got.Arrays[i][k], x)
 			}
 		}

@@ -33,7 +33,10 @@ func CheckGradients(n *Net, d Differences) (worst float64, where string, err err
 		if scale > 0 {
 			diff /= scale
 		}
-		if !(diff <= worst) { // NaN counts
+		if math.IsNaN(diff) {
+			diff = math.Inf(1)
+		}
+		if diff > worst {
 			worst, where = diff, fmt.Sprintf("%s, %s%s", n.Name, p.Name, what)
 		}
 	}

@@ -35,7 +35,7 @@ func TestGradients(t *testing.T) {
 		if c.Stepped || n.Params == nil {
 			return
 		}
-		worst, where, err := enginetest.CheckGradients(n, enginetest.Differences{Elements: 40, Directions: 2})
+		worst, where, err := enginetest.CheckGradients(n, enginetest.Differences{Elements: 10, Directions: 1})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,0 +1,93 @@
+package enginetest
+
+import (
+	"math"
+	"strings"
+	"testing"
+
+	"gleaner/train/engine"
+	"gleaner/train/engine/ref"
+)
+
+func TestDifferencesFindAWrongGradient(t *testing.T) {
+	n := net(t, "fake_quant")
+	if worst, where, err := CheckGradients(n, Differences{}); err != nil || worst < 0.5 || !strings.Contains(where, "x[") {
+		t.Errorf("a gradient that passes straight through steps is off by %g, %s, %v", worst, where, err)
+	}
+}
+
+// TestGradientsOfATrainingProgram reads the gradients out of the velocities that sgd leaves.
+func TestGradientsOfATrainingProgram(t *testing.T) {
+	n := net(t, "training, sgd")
+	for _, s := range n.Program.Steps {
+		if s.Op.Kind == engine.SGD {
+			n.Params, n.Grads = append(n.Params, s.Out[0].Var), append(n.Grads, s.Out[1].Var)
+		}
+	}
+	if len(n.Params) < 5 {
+		t.Fatalf("%d parameters", len(n.Params))
+	}
+	if worst, where, err := CheckGradients(n, Differences{Elements: 5, Directions: 2}); err != nil || !(worst <= 1e-6) {
+		t.Errorf("%g: %s, %v", worst, where, err)
+	}
+}
+
+// bent is a backend whose outputs are off by a thousandth.
+type bent struct{ engine.Backend }
+
+type bentRunner struct{ engine.Runner }
+
+func (b bent) Compile(p *engine.Program) (engine.Runner, error) {
+	r, err := b.Backend.Compile(p)
+	return bentRunner{r}, err
+}
+
+func (r bentRunner) Finish(out [][]float32) error {
+	err := r.Runner.Finish(out)
+	for _, d := range out {
+		for i := range d {
+			d[i] *= 1.001
+		}
+	}
+	return err
+}
+
+func TestCompareSeesASmallDifference(t *testing.T) {
+	worst, where, err := Compare(net(t, "conv2d 3x3"), bent{ref.New[float32]()})
+	if err != nil || math.Abs(worst-1e-3) > 1e-5 || !strings.Contains(where, "run 0") {
+		t.Errorf("off by %g, %s, %v", worst, where, err)
+	}
+	if worst, _, err := Compare(net(t, "conv2d 3x3"), ref.New[float32]()); err != nil || worst > 1e-5 {
+		t.Errorf("off by %g, %v", worst, err)
+	}
+}
+
+func TestDifferCountsNaN(t *testing.T) {
+	one := func(x float64) *Results { return &Results{[]string{"x"}, [][]float64{{x}}} }
+	for _, c := range []struct{ got, want, diff float64 }{
+		{1, 1, 0}, {1.5, 1, 0.5}, {-3, 2, 2.5}, {0.25, 0, 0.25}, {math.NaN(), math.NaN(), 0},
+	} {
+		if d, _ := Differ(one(c.got), one(c.want)); d != c.diff {
+			t.Errorf("%g for %g differs by %g, want %g", c.got, c.want, d, c.diff)
+		}
+	}
+	for _, c := range [][2]float64{{math.NaN(), 1}, {1, math.NaN()}} {
+		both := func(x float64) *Results { return &Results{[]string{"x"}, [][]float64{{x, 1}}} }
+		if d, _ := Differ(both(c[0]), both(c[1])); !math.IsInf(d, 1) {
+			t.Errorf("%g for %g differs by %g", c[0], c[1], d)
+		}
+	}
+}
+
+func net(t *testing.T, name string) *Net {
+	t.Helper()
+	c, ok := Find(name)
+	if !ok {
+		t.Fatalf("no case is called %s", name)
+	}
+	n, err := c.Net()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
