@@ -14,7 +14,7 @@ func isBadInput(err error) bool {
 	var setup *daemon.SetupError
 	var b *bundle.Error
 	var m *tflite.Error
-	return errors.As(err, &setup) || errors.As(err, &b) || errors.As(err, &m)
+	return isTrainInput(err) || errors.As(err, &setup) || errors.As(err, &b) || errors.As(err, &m)
 }
 
 // oneLine is an error on one line, with what to do about it where the error knows. An error inside a joined one is

@@ -75,7 +75,8 @@ and publishes one verdict per object over MQTT.
 See it work:    gleaner run --demo
 Your own line:  gleaner run -c gleaner.yaml
 Try a clip:     gleaner replay clip.mp4
-What is wrong?  gleaner doctor -c gleaner.yaml`,
+What is wrong?  gleaner doctor -c gleaner.yaml
+A new model:    gleaner train data=photos/ out=runs/first`,
 		SilenceUsage: true, SilenceErrors: true, Version: version,
 		Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
@@ -83,7 +84,7 @@ What is wrong?  gleaner doctor -c gleaner.yaml`,
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return &badInput{fmt.Errorf("%w; see %s --help", err, c.CommandPath())}
 	})
-	root.AddCommand(newRun(restore), newReplay(), newOnce(), newCheck(), newDoctor(), newLatency(), newBench(), newModels(), newVersion())
+	root.AddCommand(newRun(restore), newReplay(), newOnce(), newCheck(), newDoctor(), newLatency(), newBench(), newModels(), newTrain(restore), newVersion())
 	markArgs(root)
 	return root
 }

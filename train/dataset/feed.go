@@ -39,8 +39,8 @@ func (o FeedOptions) Batches(n int) int {
 	return (n + o.Batch - 1) / o.Batch
 }
 
-// ahead is how many batches exist: one in use and two made ahead of it.
-const ahead = 3
+// ahead is how many batches exist: two in use, where a device works on two steps, and two made ahead of them.
+const ahead = 4
 
 // Feed makes batches ahead of their use, in memory that is used again. Next, Release and Close belong to one goroutine.
 type Feed struct {

@@ -1,0 +1,192 @@
+package train
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"gleaner/model/bundle"
+	"gleaner/model/flat"
+	"gleaner/model/tflite"
+	"gleaner/train/dataset"
+	"gleaner/train/engine"
+	"gleaner/train/export"
+	"gleaner/train/export/parity"
+	"gleaner/train/net"
+	"gleaner/train/step"
+)
+
+// How many pictures the parity gate looks at, and how many per class measure the ranges of an int8 file, at most.
+const (
+	gatePictures      = 1000
+	calibratePictures = 50
+)
+
+// export measures the best weights on the test pictures and writes the bundle of them. The backend has them afterwards.
+func (r *run) export() (*Result, error) {
+	s := &r.state
+	result := &Result{Best: s.Best}
+	if n := len(s.History); n > 0 {
+		result.Last = s.History[n-1]
+	}
+	if err := r.net.Load(r.backend, r.best); err != nil {
+		return nil, err
+	}
+	m := bundle.Manifest{Name: r.o.BundleName(), Version: "1", Task: bundle.TaskOf("probs"), Head: "probs", Input: r.data.Input,
+		Source: fmt.Sprintf("trained as %s on %d pictures of %s", r.net.Name, r.data.Train.Len(), filepath.Base(r.o.Data))}
+	if r.data.Val != nil && s.Best.Epoch > 0 {
+		m.Accuracy, m.AccuracyOn = s.Best.ValAcc, fmt.Sprintf("%d validation pictures, which chose the weights", r.data.Val.Len())
+	}
+	if r.data.Test != nil {
+		j, err := step.NewJudge(r.backend, r.net, r.data.Test, &r.o, false)
+		if err != nil {
+			return nil, err
+		}
+		result.TestLoss, result.TestAcc, err = j.Score()
+		j.Close()
+		if err != nil {
+			return nil, fmt.Errorf("test: %w", err)
+		}
+		result.Tested = true
+		m.Accuracy, m.AccuracyOn = result.TestAcc, fmt.Sprintf("%d test pictures", r.data.Test.Len())
+	}
+	var err error
+	result.Bundle, err = r.writeBundle(m)
+	return result, err
+}
+
+// writeBundle writes the network as a file, compares the file with the network, and puts it into the run's folder.
+func (r *run) writeBundle(m bundle.Manifest) (string, error) {
+	if len(r.net.Heads) > 1 {
+		return "", fmt.Errorf("a bundle of %d heads cannot be written yet; the weights are in %s", len(r.net.Heads), r.folder.Best())
+	}
+	p, err := r.net.Evaluation(1, net.EvalOptions{Quantise: r.o.Quantise})
+	if err != nil {
+		return "", err
+	}
+	labels := bundle.FormatLabels(r.data.Heads()[0].Labels)
+	o := export.Options{Kind: export.Kind(r.o.Export), Labels: labels,
+		Meta: flat.Meta{Name: m.Name, Description: m.Source, Mean: m.Input.Mean, Std: m.Input.Std, Colour: m.Input.Colour, LabelsFile: bundle.LabelsFile}}
+	if o.Kind == export.Int8 {
+		o.Calibration = &export.Calibration{Backend: r.backend, Pictures: gallery(sample(r.data.Train, calibratePictures)), Clip: export.LeastSquares}
+	}
+	file, err := export.Write(p, func(v *engine.Var) []float32 { return r.best[v.Name] }, o)
+	if err != nil {
+		return "", err
+	}
+	if err := r.gate(file.Bytes, o.Kind); err != nil {
+		return "", err
+	}
+	dir := r.folder.Bundle()
+	if err := replaceBundle(dir, m, map[string][]byte{bundle.ModelFile: file.Bytes, bundle.LabelsFile: labels}); err != nil {
+		return "", err
+	}
+	return dir, nil
+}
+
+// gate runs the written file as the device does, beside the network, on pictures that were not trained on.
+func (r *run) gate(file []byte, kind export.Kind) error {
+	if tflite.Version() == "none" {
+		r.tell.note("WARNING: this build has no TensorFlow Lite: the bundle's file was not compared with the network")
+		return nil
+	}
+	f, err := os.CreateTemp(r.folder.Dir, ".gate-*.tflite")
+	if err != nil {
+		return fmt.Errorf("try the file: %w", err)
+	}
+	defer os.Remove(f.Name())
+	_, err = f.Write(file)
+	if err := errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("try the file: %w", err)
+	}
+	device, err := tflite.Open(f.Name(), tflite.DefaultOptions())
+	if err != nil {
+		return fmt.Errorf("try the file: %w", err)
+	}
+	defer device.Close()
+	held := r.data.Test
+	if held == nil {
+		held = r.data.Val
+	}
+	if held == nil {
+		held = r.data.Train
+	}
+	batch := min(r.o.Batch, held.Len())
+	p, err := r.net.Evaluation(batch, net.EvalOptions{Quantise: r.o.Quantise})
+	if err != nil {
+		return err
+	}
+	reference, err := parity.NewReference(r.backend, p)
+	if err != nil {
+		return err
+	}
+	defer reference.Close()
+	report, err := parity.Verify(device, reference, gallery(first(held, gatePictures)), kind)
+	if err != nil {
+		return err
+	}
+	r.tell.note("the file beside the network: " + strings.ReplaceAll(report.String(), "\n", "; "))
+	return nil
+}
+
+// gallery is a set as the exporter looks at it.
+func gallery(s dataset.Set) export.Pictures {
+	return export.Pictures{N: s.Len(), Name: s.Name,
+		At: func(i int, dst []float32) error { return s.Input(dst, i, nil) },
+		Want: func(i int) (want [][]float32) {
+			for h, head := range s.Heads() {
+				shares := make([]float32, len(head.Labels))
+				if l := s.Label(i, h); l >= 0 {
+					shares[l] = 1
+				}
+				want = append(want, shares)
+			}
+			return want
+		}}
+}
+
+// first is evenly spread examples of a set, n at most.
+func first(s dataset.Set, n int) dataset.Set {
+	n = min(n, s.Len())
+	part := &dataset.Subset{Set: s}
+	for i := range n {
+		part.Index = append(part.Index, i*s.Len()/n)
+	}
+	return part
+}
+
+// sample is the first examples of each class, n at most.
+func sample(s dataset.Set, n int) dataset.Set {
+	part, taken := &dataset.Subset{Set: s}, map[int]int{}
+	for i := range s.Len() {
+		if l := s.Label(i, 0); taken[l] < n {
+			taken[l]++
+			part.Index = append(part.Index, i)
+		}
+	}
+	return part
+}
+
+// replaceBundle writes a bundle in the place of the one that the run left before: the new one is there, whole and verified,
+// before the old one goes.
+func replaceBundle(dir string, m bundle.Manifest, files map[string][]byte) error {
+	next, old := dir+".next", dir+".old"
+	for _, d := range []string{next, old} {
+		if err := os.RemoveAll(d); err != nil {
+			return fmt.Errorf("write the bundle: %w", err)
+		}
+	}
+	if _, err := bundle.Write(next, m, files); err != nil {
+		return err
+	}
+	if err := os.Rename(dir, old); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("write the bundle: %w", err)
+	}
+	if err := os.Rename(next, dir); err != nil {
+		return fmt.Errorf("write the bundle: %w", err)
+	}
+	return os.RemoveAll(old)
+}

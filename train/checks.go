@@ -1,0 +1,194 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"math/rand/v2"
+
+	"gleaner/train/dataset"
+)
+
+// How many steps the checks before a run take, at most, and how many times as long a run must be for "auto".
+const (
+	overfitSteps = 60
+	scanSteps    = 100
+	longRun      = 8
+)
+
+// check tries the run out before it begins: can the network learn one batch, and which learning rates work? It says what it
+// finds, and leaves the first weights behind, as they were.
+func (r *run) check(ctx context.Context) error {
+	steps := r.o.Epochs * r.perEpoch
+	wanted := func(how string, cost int) bool { return how == "on" || how == "auto" && steps >= longRun*cost }
+	for _, c := range []struct {
+		on  bool
+		try func(ctx context.Context) (string, error)
+	}{{wanted(r.o.Overfit, overfitSteps), r.overfit}, {wanted(r.o.Scan, scanSteps), r.scan}} {
+		if !c.on {
+			continue
+		}
+		found, err := c.try(ctx)
+		if err != nil {
+			return err
+		}
+		r.tell.note(found)
+		if err := r.start(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// overfit trains on one batch alone. A network that cannot learn that cannot learn anything: its labels, its learning rate or
+// its layers are wrong.
+func (r *run) overfit(ctx context.Context) (string, error) {
+	feed := dataset.NewFeed(plain{r.data.Train}, dataset.FeedOptions{Batch: r.o.Batch, Shuffle: true, Whole: true, Seed: r.o.Seed, Epochs: 1, Workers: r.o.Decoders()})
+	defer feed.Close()
+	b, err := feed.Next()
+	if err != nil {
+		return "", err
+	}
+	first, loss, share := 0.0, 0.0, 0.0
+	step := 0
+	for ; step < overfitSteps; step++ {
+		if ctx.Err() != nil {
+			return "", ErrInterrupted
+		}
+		rate := r.o.LR * min(1, float64(step+1)/5) // a few careful steps first
+		if loss, err = r.one(b, step, rate); err != nil {
+			return "", err
+		}
+		right, answers := r.train.Right(b)
+		share = float64(right) / float64(max(1, answers))
+		if step == 0 {
+			first = loss
+		}
+		if !finite(loss) {
+			return fmt.Sprintf("WARNING: trained on one batch alone, the loss is %g after %d steps: lr=%.3g is too high for this network", loss, step, r.o.LR), nil
+		}
+		if share == 1 && loss < 0.5*first {
+			step++
+			break
+		}
+	}
+	if share < 0.9 && loss > 0.5*first {
+		return fmt.Sprintf("WARNING: trained on one batch alone, the loss went only from %.3g to %.3g in %d steps, with %.0f %% right: "+
+			"the learning rate is far too low, or the network or the labels are wrong", first, loss, step, 100*share), nil
+	}
+	return fmt.Sprintf("one batch alone is learnt: loss %.3g to %.3g in %d steps, %.0f %% right", first, loss, step, 100*share), nil
+}
+
+// plain is a set without random changes.
+type plain struct{ dataset.Set }
+
+func (p plain) Input(dst []float32, i int, _ *rand.Rand) error { return p.Set.Input(dst, i, nil) }
+
+// step does one step and waits for it.
+func (r *run) one(b *dataset.Batch, step int, rate float64) (float64, error) {
+	if err := r.train.Start(b, step, rate); err != nil {
+		return 0, err
+	}
+	return r.train.Finish()
+}
+
+// scan raises the learning rate from step to step, from a ten-millionth to ten, and watches the loss: the range test of Smith,
+// "Cyclical Learning Rates for Training Neural Networks", 2017.
+func (r *run) scan(ctx context.Context) (string, error) {
+	feed := dataset.NewFeed(r.data.Train, dataset.FeedOptions{Batch: r.o.Batch, Shuffle: true, Whole: true, Seed: r.o.Seed + 1,
+		Epochs: math.MaxInt, Workers: r.o.Decoders()})
+	defer feed.Close()
+	var rates, losses []float64
+	for step := range scanSteps {
+		if ctx.Err() != nil {
+			return "", ErrInterrupted
+		}
+		b, err := feed.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return "", err
+		}
+		rate := scanLow * math.Pow(scanHigh/scanLow, float64(step)/(scanSteps-1))
+		loss, err := r.one(b, step, rate)
+		feed.Release(b)
+		if err != nil {
+			return "", err
+		}
+		rates, losses = append(rates, rate), append(losses, loss)
+		if !finite(loss) || loss > 20*losses[0]+20 {
+			break
+		}
+	}
+	return readScan(rates, losses, r.o.LR), nil
+}
+
+// The ends of the scan.
+const (
+	scanLow  = 1e-7
+	scanHigh = 10
+)
+
+// readScan says what the losses at rising learning rates mean for the one that was chosen.
+func readScan(rates, losses []float64, chosen float64) string {
+	steepest, limit := scanEnds(rates, losses)
+	switch {
+	case steepest == 0:
+		return "WARNING: no learning rate between 1e-7 and 10 lets the loss fall: the network or the labels are wrong"
+	case limit > 0 && chosen >= limit:
+		return fmt.Sprintf("WARNING: learning rates: the loss falls fastest at %.2g and rises from %.2g on: lr=%.3g is too high", steepest, limit, chosen)
+	case limit > 0:
+		return fmt.Sprintf("learning rates: the loss falls fastest at %.2g and rises from %.2g on; this run goes up to %.3g", steepest, limit, chosen)
+	}
+	return fmt.Sprintf("learning rates: the loss falls fastest at %.2g; this run goes up to %.3g", steepest, chosen)
+}
+
+// scanWindow is how many losses are averaged, so that a batch that happens to be easy means nothing.
+const scanWindow = 11
+
+// scanEnds are the rate at which the loss falls fastest, 0 if it never falls, and the one from which on it is above where it
+// began, 0 if that was not reached. Losses are means over scanWindow neighbours.
+func scanEnds(rates, losses []float64) (steepest, limit float64) {
+	for i, l := range losses {
+		if !finite(l) {
+			limit, losses = rates[i], losses[:i]
+			break
+		}
+	}
+	if len(losses) < 2*scanWindow {
+		return 0, limit
+	}
+	var means []float64 // means[i] is that of the losses from i on
+	for i := range len(losses) - scanWindow + 1 {
+		sum := 0.0
+		for _, l := range losses[i : i+scanWindow] {
+			sum += l
+		}
+		means = append(means, sum/scanWindow)
+	}
+	low := 0
+	for i, m := range means {
+		if m < means[low] {
+			low = i
+		}
+	}
+	for i := low + 1; i < len(means); i++ {
+		if means[i] > means[0] {
+			limit = rates[i+scanWindow-1]
+			break
+		}
+	}
+	if means[low] > 0.98*means[0] {
+		return 0, limit
+	}
+	fall := 0.0
+	for i := 0; i+scanWindow <= low+scanWindow/2 && i+scanWindow < len(means); i++ {
+		if f := means[i] - means[i+scanWindow]; f > fall {
+			fall, steepest = f, rates[i+scanWindow]
+		}
+	}
+	return steepest, limit
+}

@@ -1,0 +1,451 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"time"
+
+	"gleaner/train/checkpoint"
+	"gleaner/train/dataset"
+	"gleaner/train/device"
+	"gleaner/train/net"
+	"gleaner/train/recipe"
+	"gleaner/train/runs"
+	"gleaner/train/schedule"
+	"gleaner/train/step"
+	"gleaner/train/weights"
+)
+
+// ErrInterrupted says that the context ended before the training did. What was reached is saved.
+var ErrInterrupted = errors.New("interrupted")
+
+// InputError marks an error as the fault of what was given: an option, the pictures, the network, a file.
+type InputError struct{ Err error }
+
+func (e *InputError) Error() string { return e.Err.Error() }
+
+// Unwrap gives the cause.
+func (e *InputError) Unwrap() error { return e.Err }
+
+// Reporter is told how a run goes, on the run's goroutine. Functions that are nil are not called.
+type Reporter struct {
+	Note    func(line string)     // something that a person should know
+	Decoded func(done, total int) // pictures, before the run; from several goroutines, one at a time
+	Step    func(p Progress)      // a few times a second
+	Epoch   func(r runs.Row, t runs.Timing, best bool)
+}
+
+func (t *Reporter) note(line string) {
+	if t.Note != nil {
+		t.Note(line)
+	}
+}
+
+// Progress is where a run is.
+type Progress struct {
+	Epoch, Epochs int     // from 1
+	Step, Steps   int     // steps that are done, of all epochs
+	Batch         int     // pictures per step
+	Loss          float64 // mean of the epoch so far
+	CPU           float64 // milliseconds of processor time per picture of the epoch so far
+}
+
+// Result is what a run came to.
+type Result struct {
+	Best     runs.Row // the epoch whose weights are the best; epoch 0: none was finished, and the bundle has the last weights
+	Last     runs.Row // the last epoch that was finished
+	Early    bool     // it ended because nothing got better
+	Tested   bool     // the test pictures were looked at
+	TestLoss float64
+	TestAcc  float64
+	Bundle   string // its folder
+}
+
+// run is a training run under way.
+type run struct {
+	o        recipe.Options
+	tell     Reporter
+	folder   *runs.Folder
+	backend  *device.Opened
+	data     *recipe.Data
+	net      *net.Net
+	schedule schedule.Rate
+	perEpoch int // steps
+
+	train *step.Stepper
+	val   *step.Judge // nil without validation pictures
+
+	first net.Weights // that it begins with, unless it goes on from a checkpoint
+
+	state state
+	best  net.Weights // of state.Best
+	saved int         // step of the checkpoint that is there; -1: none
+	told  time.Time   // when Reporter.Step was called last
+}
+
+// Fit trains a network as the options say, or goes on with the run in the options' folder, and leaves the best weights there
+// and a bundle of them. When ctx ends, it finishes the step, saves, leaves a bundle of the best weights so far, and returns the
+// result with an error that wraps ErrInterrupted. An *InputError says that nothing was trained because of what was given; a
+// *DivergedError that numbers became NaN.
+func Fit(ctx context.Context, o recipe.Options, resume bool, tell Reporter) (*Result, error) {
+	// The folder that keeps the run, for this process alone.
+	if err := o.Check(); err != nil {
+		return nil, &InputError{err}
+	}
+	folder, err := runs.Open(o.Out, resume)
+	if err != nil {
+		return nil, &InputError{err}
+	}
+	defer folder.Close()
+
+	// The device, the pictures, the network, and the programs that the device runs.
+	opened, err := device.Open(&o, tell.note)
+	if err != nil {
+		return nil, &InputError{err}
+	}
+	defer opened.Close()
+	r := &run{o: o, tell: tell, folder: folder, backend: opened, state: newState(), best: net.Weights{}, saved: -1}
+	if r.data, err = recipe.Open(ctx, &o, tell.Decoded); err != nil {
+		if ctx.Err() != nil {
+			return nil, fmt.Errorf("%w before the training began", ErrInterrupted)
+		}
+		return nil, &InputError{err}
+	}
+	if err := r.compile(); err != nil {
+		return nil, &InputError{err}
+	}
+	defer r.close()
+
+	// Where it begins: at a checkpoint, or with the first weights, which are tried out before a long run.
+	if err := r.begin(ctx, resume); err != nil {
+		return nil, err
+	}
+
+	// The epochs.
+	for !r.done() {
+		began := runs.NewStopwatch()
+		err := r.epoch(ctx, began)
+		if err == nil {
+			err = r.endEpoch(began)
+		}
+		if errors.Is(err, ErrInterrupted) {
+			return r.stop()
+		}
+		if err != nil {
+			return nil, r.advise(err)
+		}
+	}
+	return r.finish()
+}
+
+// compile makes the network and the programs, and works out the schedule.
+func (r *run) compile() error {
+	r.tellSkipped()
+	if n := r.data.Train.Len(); n < r.o.Batch {
+		r.tell.note(fmt.Sprintf("batch=%d is more than the %d training pictures: it is %d", r.o.Batch, n, n))
+		r.o.Batch = n
+	}
+	r.perEpoch = r.data.Train.Len() / r.o.Batch
+	steps := func(epochs float64) int { return int(math.Round(epochs * float64(r.perEpoch))) }
+	r.schedule = schedule.Rate{Kind: r.o.Schedule, Top: r.o.LR, Warmup: steps(r.o.Warmup), Total: r.o.Epochs * r.perEpoch,
+		Every: max(1, steps(r.o.Every)), Factor: r.o.Factor, Final: r.o.Final}
+	if err := r.schedule.Check(); err != nil {
+		return err
+	}
+	var err error
+	if r.net, r.first, err = recipe.Network(&r.o, r.data.Train.Shape(), r.data.Heads()); err != nil {
+		return err
+	}
+	if r.train, err = step.New(r.backend, r.net, &r.o); err != nil {
+		return err
+	}
+	if r.data.Val != nil {
+		r.val, err = step.NewJudge(r.backend, r.net, r.data.Val, &r.o, r.o.Average > 0)
+	}
+	return err
+}
+
+// begin sets the variables' first values: those of the checkpoint when a run goes on, else the network's.
+func (r *run) begin(ctx context.Context, resume bool) error {
+	if resume {
+		f, err := checkpoint.Read(r.folder.Checkpoint())
+		switch {
+		case err == nil:
+			if err := r.restore(f); err != nil {
+				return &InputError{err}
+			}
+			r.tell.note(fmt.Sprintf("goes on from step %d of %d (epoch %d)", r.state.Step, r.o.Epochs*r.perEpoch, r.state.Epoch+1))
+			return r.folder.CutLog(r.state.History, r.val != nil)
+		case !errors.Is(err, fs.ErrNotExist):
+			return &InputError{err}
+		}
+		r.tell.note("there is no checkpoint yet: it begins anew")
+	}
+	if err := r.folder.WriteOptions(&r.o); err != nil {
+		return err
+	}
+	if err := r.prepare(); err != nil {
+		return err
+	}
+	if err := r.start(); err != nil {
+		return err
+	}
+	if err := r.check(ctx); err != nil {
+		return err
+	}
+	r.first = nil
+	return r.folder.CutLog(nil, r.val != nil)
+}
+
+// prepare completes the first weights with what only pictures tell: the statistics of fresh normalisations, and the ranges of
+// activations that go through int8.
+func (r *run) prepare() error {
+	batches := func(yield func([]float32) bool) {
+		feed := dataset.NewFeed(plain{r.data.Train}, dataset.FeedOptions{Batch: r.o.Batch, Shuffle: true, Whole: true, Seed: r.o.Seed, Epochs: 1, Workers: r.o.Decoders()})
+		defer feed.Close()
+		for range min(measureBatches, r.perEpoch) {
+			b, err := feed.Next()
+			if err != nil || !yield(b.X) {
+				return
+			}
+			feed.Release(b)
+		}
+	}
+	var err error
+	if r.o.Norms {
+		if r.first, err = r.net.FitNorms(r.backend, r.first, r.o.Batch, batches); err != nil {
+			return err
+		}
+	}
+	if r.o.Quantise != 0 {
+		if r.first, err = r.net.Calibrate(r.backend, r.first, r.o.Batch, batches); err != nil {
+			return err
+		}
+	}
+	for name, d := range r.net.First(r.o.Seed) {
+		if r.first[name] == nil {
+			r.first[name] = d
+		}
+	}
+	return nil
+}
+
+// measureBatches is how many batches prepare looks at.
+const measureBatches = 30
+
+// start puts the first weights, and the optimiser's and the averages' first values, into the backend.
+func (r *run) start() error {
+	if err := r.net.Load(r.backend, r.first); err != nil {
+		return err
+	}
+	states := r.net.StartStates(r.first)
+	for _, v := range r.net.States() {
+		if err := r.backend.Write(v, states[v.Name]); err != nil {
+			return fmt.Errorf("write %s: %w", v.Name, err)
+		}
+	}
+	return nil
+}
+
+// done tells whether the run is at its end.
+func (r *run) done() bool { return r.state.Epoch >= r.o.Epochs || r.early() }
+
+func (r *run) early() bool { return r.o.Patience > 0 && r.state.Since >= r.o.Patience }
+
+// rate is the learning rate of a step.
+func (r *run) rate(step int) float64 { return r.schedule.At(step, r.state.Plateau.Scale) }
+
+// epoch does the steps of an epoch that are left. Several may be under way on the device; a checkpoint waits for them.
+func (r *run) epoch(ctx context.Context, began *runs.Stopwatch) error {
+	feed := dataset.NewFeed(r.data.Train, dataset.FeedOptions{Batch: r.o.Batch, Shuffle: true, Whole: true, Seed: r.o.Seed,
+		Epoch: r.state.Epoch, Number: r.state.Batch, Epochs: r.state.Epoch + 1, Workers: r.o.Decoders()})
+	defer feed.Close()
+	s := &r.state
+	var under []*dataset.Batch // those whose steps are under way
+	for {
+		started := s.Step + len(under)
+		all := s.Batch+len(under) == r.perEpoch
+		saves := r.o.Save > 0 && started%r.o.Save == 0 && started != r.saved
+		switch {
+		case len(under) > 0 && (len(under) == r.backend.Depth || all || saves || ctx.Err() != nil):
+			b := under[0]
+			under = append(under[:0], under[1:]...)
+			if err := r.account(b); err != nil {
+				return err
+			}
+			feed.Release(b)
+			began.Pictures += b.N
+			r.progress(began)
+		case ctx.Err() != nil:
+			return ErrInterrupted
+		case all:
+			return nil
+		case saves && s.Step > 0:
+			if err := r.save(); err != nil {
+				return err
+			}
+		default:
+			b, err := feed.Next()
+			if err != nil {
+				return err
+			}
+			if err := r.train.Start(b, started, r.rate(started)); err != nil {
+				return err
+			}
+			under = append(under, b)
+		}
+	}
+}
+
+// account waits for a step and adds it up.
+func (r *run) account(b *dataset.Batch) error {
+	loss, err := r.train.Finish()
+	if err != nil {
+		return fmt.Errorf("step %d: %w", r.state.Step+1, err)
+	}
+	if !finite(loss) {
+		return r.badLoss(loss, b)
+	}
+	right, answers := r.train.Right(b)
+	s := &r.state
+	s.Step, s.Batch = s.Step+1, s.Batch+1
+	s.Loss += loss
+	s.Right, s.Answers = s.Right+right, s.Answers+answers
+	return nil
+}
+
+// endEpoch validates, decides whether these weights are the best, and writes all of it down: the best weights, the log, and
+// last the checkpoint, so that a kill in between only does the end of the epoch again.
+func (r *run) endEpoch(began *runs.Stopwatch) error {
+	trained := began.Lap()
+	s := &r.state
+	row := runs.Row{Epoch: s.Epoch + 1, Step: s.Step, LR: r.rate(s.Step - 1), TrainLoss: s.Loss / float64(r.perEpoch),
+		TrainAcc: float64(s.Right) / float64(max(1, s.Answers))}
+	if r.val != nil {
+		var err error
+		if row.ValLoss, row.ValAcc, err = r.val.Score(); err != nil {
+			return fmt.Errorf("validation: %w", err)
+		}
+		if !finite(row.ValLoss) {
+			return r.badValidation(row.ValLoss)
+		}
+	}
+	better := r.better(row)
+	s.Since++
+	if better {
+		w, err := r.bestNow()
+		if err != nil {
+			return err
+		}
+		r.best, s.Best, s.Since = w, row, 0
+		if err := weights.Save(r.folder.Best(), r.net, r.data.Heads(), w, row); err != nil {
+			return err
+		}
+	}
+	s.Epoch, s.Batch, s.Loss, s.Right, s.Answers = s.Epoch+1, 0, 0, 0, 0
+	s.History = append(s.History, row)
+	if r.o.Schedule == "plateau" && s.Plateau.Observe(row.ValLoss, r.o.Wait, r.o.Factor) {
+		r.tell.note(fmt.Sprintf("the validation loss has not fallen for %d epochs: lr is now %.3g", r.o.Wait+1, r.rate(s.Step)))
+	}
+	t := trained
+	t.Seconds = began.Seconds()
+	if err := r.folder.AppendLog(row, r.val != nil, t); err != nil {
+		return err
+	}
+	if err := r.save(); err != nil {
+		return err
+	}
+	if r.tell.Epoch != nil {
+		r.tell.Epoch(row, t, better)
+	}
+	return nil
+}
+
+// better tells whether an epoch's weights are better than the best so far; of equally accurate ones those with the lower loss.
+func (r *run) better(row runs.Row) bool {
+	best := r.state.Best
+	switch {
+	case best.Epoch == 0 || r.o.Keep == "last":
+		return true
+	case r.o.Keep == "loss" || row.ValAcc == best.ValAcc:
+		return row.ValLoss < best.ValLoss
+	}
+	return row.ValAcc > best.ValAcc
+}
+
+// stop saves where the run is and leaves a bundle of the best weights so far, or of the present ones where there are none yet.
+func (r *run) stop() (*Result, error) {
+	if r.saved != r.state.Step {
+		if err := r.save(); err != nil {
+			return nil, r.advise(err)
+		}
+	}
+	where := fmt.Errorf("%w in epoch %d of %d, after step %d; saved: --resume goes on from there", ErrInterrupted, r.state.Epoch+1, r.o.Epochs, r.state.Step)
+	if r.state.Best.Epoch == 0 {
+		w, err := r.bestNow()
+		if err != nil {
+			return nil, err
+		}
+		r.best = w
+	}
+	result, err := r.export()
+	if err != nil {
+		return nil, fmt.Errorf("%w; but there is no bundle: %w", where, err)
+	}
+	return result, where
+}
+
+// finish measures the best weights on the test pictures and leaves a bundle of them.
+func (r *run) finish() (*Result, error) {
+	result, err := r.export()
+	if err != nil {
+		return nil, err
+	}
+	result.Early = r.early() && r.state.Epoch < r.o.Epochs
+	return result, nil
+}
+
+// advise says how to go on after an error that is not the training's own.
+func (r *run) advise(err error) error {
+	var d *DivergedError
+	if errors.As(err, &d) {
+		return err
+	}
+	if r.saved < 0 {
+		return fmt.Errorf("%w; no checkpoint was written yet", err)
+	}
+	return fmt.Errorf("%w; once that is mended, --resume goes on from step %d", err, r.saved)
+}
+
+// close ends what compile began.
+func (r *run) close() {
+	if r.val != nil {
+		r.val.Close()
+	}
+	_ = r.train.Run.Close()
+}
+
+func (r *run) tellSkipped() {
+	if n := len(r.data.Skipped); n > 0 {
+		first := r.data.Skipped[0]
+		r.tell.note(fmt.Sprintf("WARNING: %d files could not be read and are left out, such as %s: %s", n, first.Path, first.Reason))
+	}
+}
+
+// often is the time between two calls of Reporter.Step.
+const often = 200 * time.Millisecond
+
+// progress tells the reporter where the run is, now and then.
+func (r *run) progress(began *runs.Stopwatch) {
+	now := time.Now()
+	if r.tell.Step == nil || now.Sub(r.told) < often && r.state.Batch < r.perEpoch {
+		return
+	}
+	r.told = now
+	t := began.Lap()
+	r.tell.Step(Progress{Epoch: r.state.Epoch + 1, Epochs: r.o.Epochs, Step: r.state.Step, Steps: r.o.Epochs * r.perEpoch,
+		Batch: r.o.Batch, Loss: r.state.Loss / float64(max(1, r.state.Batch)), CPU: t.CPU})
+}

@@ -1,0 +1,373 @@
+// Package recipe is what decides a training run: the options, each a key=value, and what they mean: which pictures, which
+// network, which first weights. How a network is then trained is in train.
+package recipe
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"runtime"
+	"strconv"
+	"strings"
+
+	"gleaner/train/dataset"
+)
+
+// Options are everything that decides a run. Each is set as key=value by the name in its json tag; doc is what a person reads
+// about it.
+type Options struct {
+	Data string `json:"data" doc:"training pictures: a folder with a sub-folder per class, a list file, an idx file, or a folder of idx files"`
+	Val  string `json:"val" doc:"validation: a share of data, 0 to 0.9, or pictures of their own, named as data is"`
+	Test string `json:"test" doc:"pictures that measure the best weights, once, at the end; those of a folder of idx files come by themselves; none: no test"`
+	Out  string `json:"out" doc:"the run's folder: options, log, checkpoint, best weights, bundle"`
+	Name string `json:"name" doc:"name of the bundle; empty: that of the run's folder"`
+
+	Size   int       `json:"size" doc:"side of the network's input in pixels; 0: that of the pictures of an idx file, or the network's own"`
+	Colour string    `json:"colour" doc:"rgb, bgr or gray; empty: gray for idx files, else rgb"`
+	Fit    string    `json:"fit" doc:"how a picture of another shape comes in: letterbox, stretch or crop"`
+	Mean   []float64 `json:"mean" doc:"what is subtracted from a channel's value of 0 to 255: one number, or one per channel"`
+	Std    []float64 `json:"std" doc:"what it is then divided by"`
+	Cache  int       `json:"cache" doc:"MB of sized pictures that are kept in memory; the others are decoded each time"`
+
+	Flip       bool    `json:"flip" doc:"mirror training pictures, one time in two"`
+	Shift      int     `json:"shift" doc:"move training pictures by up to so many pixels each way"`
+	Cutout     int     `json:"cutout" doc:"side in pixels of a square that is blanked in training pictures"`
+	Brightness float64 `json:"brightness" doc:"change of training pictures' brightness, 0 to 1 of the range"`
+	Contrast   float64 `json:"contrast" doc:"change of training pictures' contrast, 0 to 1"`
+
+	Net    string   `json:"net" doc:"the network: a preset's name, or a .tflite file, whose layers go on learning under a new head"`
+	Cut    string   `json:"cut" doc:"of a .tflite file: the tensor behind which the new head comes; empty: the features before its own classifier"`
+	Norms  bool     `json:"norms" doc:"of a .tflite file: fresh batch normalisation behind each convolution"`
+	Start  string   `json:"start" doc:"weights to begin with, in place of random ones: the best.safetensors of another run with the same network"`
+	Width  float64  `json:"width" doc:"multiplies the channels, where the network has it"`
+	Depth  int      `json:"depth" doc:"blocks per stage, where the network has it; 0: its own"`
+	Units  int      `json:"units" doc:"units of the hidden layer, where the network has one; 0: its own"`
+	Drop   float64  `json:"drop" doc:"dropout rate before the head; 0: the network's own, negative: none"`
+	Freeze []string `json:"freeze" doc:"layers that do not learn, by the start of their names"`
+
+	Epochs    int      `json:"epochs" doc:"passes over the training pictures"`
+	Batch     int      `json:"batch" doc:"pictures per step"`
+	Seed      uint64   `json:"seed" doc:"of all that is random: the same seed gives the same run"`
+	Optimiser string   `json:"optimiser" doc:"sgd, adam or adamw"`
+	LR        float64  `json:"lr" doc:"learning rate at its highest; 0: 0.05 for sgd, 0.001 for adam and adamw"`
+	Momentum  float64  `json:"momentum" doc:"of sgd, 0 to 1"`
+	Nesterov  bool     `json:"nesterov" doc:"Nesterov's momentum, for sgd"`
+	Beta1     float64  `json:"beta1" doc:"of adam and adamw"`
+	Beta2     float64  `json:"beta2" doc:"of adam and adamw"`
+	Decay     float64  `json:"decay" doc:"weight decay; biases and normalisations are left out unless decayall"`
+	DecayAll  bool     `json:"decayall" doc:"biases and normalisations decay as well"`
+	ToStart   float64  `json:"tostart" doc:"pull of the weights towards where they began (L2-SP)"`
+	Clip      float64  `json:"clip" doc:"greatest joint norm of the gradients; 0: not clipped"`
+	Average   float64  `json:"average" doc:"decay of a moving average of the weights, which is what is then validated and exported, such as 0.999; 0: none"`
+	Rates     []string `json:"rates" doc:"share of the learning rate for layers by the start of their names, such as conv1:0.1,head:10; the longest start counts"`
+	Smoothing float64  `json:"smoothing" doc:"share of a label that is spread over all classes, 0 to 1"`
+	Gamma     float64  `json:"gamma" doc:"of the focal loss; 0: plain cross-entropy"`
+	Quantise  int      `json:"quantise" doc:"train through so many bits, as an exported int8 network computes: 8; it needs start=; 0: not"`
+
+	Schedule string  `json:"schedule" doc:"of the learning rate: constant, step, cosine, onecycle or plateau"`
+	Warmup   float64 `json:"warmup" doc:"epochs in which the learning rate rises from 0"`
+	Every    float64 `json:"every" doc:"of step: epochs after which the rate is lowered"`
+	Factor   float64 `json:"factor" doc:"of step and plateau: what the rate is multiplied by"`
+	Final    float64 `json:"final" doc:"of cosine: share of the rate at the end, 0 to 1"`
+	Wait     int     `json:"wait" doc:"of plateau: epochs without a lower validation loss before the rate is lowered"`
+	Keep     string  `json:"keep" doc:"which weights are the best: accuracy or loss (on validation data), or last"`
+	Patience int     `json:"patience" doc:"epochs without better weights after which the run ends early; 0: it does not"`
+
+	Overfit string `json:"overfit" doc:"first see whether the network can learn one batch: auto (before long runs), on or off"`
+	Scan    string `json:"scan" doc:"first see which learning rates work: auto (before long runs), on or off"`
+	Save    int    `json:"save" doc:"steps between checkpoints, besides the one after each epoch; 0: only that"`
+
+	Export string `json:"export" doc:"how the bundle's file holds the numbers: float32, float16 or int8"`
+
+	Device  string `json:"device" doc:"cpu, cuda, auto (cuda where it works, else cpu) or ref (plain Go, slow)"`
+	Bf16    bool   `json:"bf16" doc:"on cuda: multiply in bfloat16, keep the weights in float32"`
+	Threads int    `json:"threads" doc:"of the CPU; 0: as many as it has"`
+	Workers int    `json:"workers" doc:"pictures decoded and changed at a time; 0: half as many as the CPU has threads"`
+}
+
+// DefaultOptions are what a key that is not set means.
+func DefaultOptions() Options {
+	return Options{
+		Val: "0.1", Fit: "letterbox", Mean: []float64{127.5}, Std: []float64{127.5}, Cache: 1024,
+		Net: "cnn-bn", Width: 1, Epochs: 20, Batch: 32, Seed: 1, Optimiser: "adamw", Momentum: 0.9, Nesterov: true,
+		Beta1: 0.9, Beta2: 0.999, Decay: 0.01, Schedule: "cosine", Every: 10, Factor: 0.1, Wait: 3, Keep: "accuracy",
+		Overfit: "auto", Scan: "auto", Save: 500, Export: "float32", Device: "auto",
+	}
+}
+
+// Key describes one option.
+type Key struct{ Name, Value, Doc string }
+
+// Keys are all options with their values, in their order.
+func (o *Options) Keys() (keys []Key) {
+	v := reflect.ValueOf(o).Elem()
+	for i := range v.NumField() {
+		tag := v.Type().Field(i).Tag
+		keys = append(keys, Key{tag.Get("json"), text(v.Field(i)), tag.Get("doc")})
+	}
+	return keys
+}
+
+// text is a value as Set takes it.
+func text(v reflect.Value) string {
+	if v.Kind() == reflect.Slice {
+		parts := make([]string, v.Len())
+		for i := range parts {
+			parts[i] = text(v.Index(i))
+		}
+		return strings.Join(parts, ",")
+	}
+	return fmt.Sprint(v.Interface())
+}
+
+// Set takes one key=value. The error names the key, and what it may have meant.
+func (o *Options) Set(assignment string) error {
+	key, value, ok := strings.Cut(assignment, "=")
+	if !ok {
+		return fmt.Errorf("%s: not of the form key=value", assignment)
+	}
+	v := reflect.ValueOf(o).Elem()
+	for i := range v.NumField() {
+		if v.Type().Field(i).Tag.Get("json") == key {
+			if err := assign(v.Field(i), value); err != nil {
+				return fmt.Errorf("%s=%s: %w", key, value, err)
+			}
+			return nil
+		}
+	}
+	hint := "gleaner train --help lists the keys"
+	if best := o.nearest(key); best != "" {
+		hint = fmt.Sprintf("did you mean %q?", best)
+	}
+	return fmt.Errorf("%s: unknown key; %s", key, hint)
+}
+
+func assign(v reflect.Value, s string) error {
+	switch v.Kind() {
+	case reflect.String:
+		v.SetString(s)
+	case reflect.Bool:
+		b, err := strconv.ParseBool(s)
+		if err != nil {
+			return fmt.Errorf("not true or false")
+		}
+		v.SetBool(b)
+	case reflect.Int:
+		n, err := strconv.Atoi(s)
+		if err != nil {
+			return fmt.Errorf("not a whole number")
+		}
+		v.SetInt(int64(n))
+	case reflect.Uint64:
+		n, err := strconv.ParseUint(s, 10, 64)
+		if err != nil {
+			return fmt.Errorf("not a whole number from 0 on")
+		}
+		v.SetUint(n)
+	case reflect.Float64:
+		f, err := strconv.ParseFloat(s, 64)
+		if err != nil || math.IsNaN(f) || math.IsInf(f, 0) {
+			return fmt.Errorf("not a number")
+		}
+		v.SetFloat(f)
+	case reflect.Slice:
+		list := reflect.MakeSlice(v.Type(), 0, 4)
+		for part := range strings.SplitSeq(s, ",") {
+			if part = strings.TrimSpace(part); part == "" {
+				continue
+			}
+			e := reflect.New(v.Type().Elem()).Elem()
+			if err := assign(e, part); err != nil {
+				return fmt.Errorf("%s: %w", part, err)
+			}
+			list = reflect.Append(list, e)
+		}
+		v.Set(list)
+	}
+	return nil
+}
+
+// nearest is the key that a misspelt one most likely meant: the first that begins with it, or the one at the least edit
+// distance (Levenshtein 1966), at most 2 and less than half its length.
+func (o *Options) nearest(name string) (best string) {
+	least := min(2, (len(name)-1)/2) + 1
+	for _, k := range o.Keys() {
+		if len(name) > 1 && strings.HasPrefix(k.Name, name) {
+			return k.Name
+		}
+		if d := distance(name, k.Name); d < least {
+			best, least = k.Name, d
+		}
+	}
+	return best
+}
+
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, diagonal+1, row[j]+1)
+		}
+	}
+	return row[len(b)]
+}
+
+// JSON is the options as options.json has them: exact, in their order.
+func (o *Options) JSON() []byte {
+	b, err := json.MarshalIndent(o, "", "  ")
+	if err != nil {
+		panic(err) // numbers, texts and lists of them: Set takes no NaN
+	}
+	return append(b, '\n')
+}
+
+// Parse reads options.json. A key that is not known is an error.
+func Parse(b []byte) (o Options, err error) {
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&o); err != nil {
+		return o, err
+	}
+	return o, nil
+}
+
+// Check tells what is wrong with the options by themselves, and fills in what zero stands for.
+func (o *Options) Check() error {
+	if o.LR == 0 {
+		o.LR = 0.001
+		if o.Optimiser == "sgd" {
+			o.LR = 0.05
+		}
+	}
+	oneOf := func(key, value string, allowed ...string) error {
+		for _, a := range allowed {
+			if a == value {
+				return nil
+			}
+		}
+		return fmt.Errorf("%s=%s: not one of %s", key, value, strings.Join(allowed, ", "))
+	}
+	within := func(key string, value, low, high float64) error {
+		if !(value >= low && value <= high) {
+			return fmt.Errorf("%s=%g: not in %g to %g", key, value, low, high)
+		}
+		return nil
+	}
+	for _, err := range []error{
+		needed("data", o.Data), needed("out", o.Out),
+		within("size", float64(o.Size), 0, 4096), within("cache", float64(o.Cache), 0, 1<<30), oneOf("colour", o.Colour, "", "rgb", "bgr", "gray"),
+		within("epochs", float64(o.Epochs), 1, 1e6), within("batch", float64(o.Batch), 1, 1e6), within("save", float64(o.Save), 0, 1e9),
+		oneOf("optimiser", o.Optimiser, "sgd", "adam", "adamw"), within("average", o.Average, 0, 0.9999999), within("lr", o.LR, 1e-12, 1e6),
+		within("decay", o.Decay, 0, 1e6), within("tostart", o.ToStart, 0, 1e6), within("clip", o.Clip, 0, 1e12),
+		within("smoothing", o.Smoothing, 0, 0.999), within("gamma", o.Gamma, 0, 100), within("warmup", o.Warmup, 0, 1e6),
+		within("every", o.Every, 1e-3, 1e6), within("factor", o.Factor, 1e-6, 0.999999), within("wait", float64(o.Wait), 0, 1e6),
+		within("patience", float64(o.Patience), 0, 1e6), oneOf("keep", o.Keep, "accuracy", "loss", "last"),
+		oneOf("overfit", o.Overfit, "auto", "on", "off"), oneOf("scan", o.Scan, "auto", "on", "off"),
+		oneOf("export", o.Export, "float32", "float16", "int8"),
+		oneOf("device", o.Device, "auto", "cpu", "cuda", "ref"), within("threads", float64(o.Threads), 0, 4096), within("workers", float64(o.Workers), 0, 4096),
+		o.augment().Check(),
+	} {
+		if err != nil {
+			return err
+		}
+	}
+	if o.Quantise != 0 && (o.Quantise < 2 || o.Quantise > 16) {
+		return fmt.Errorf("quantise=%d: not 0, nor 2 to 16", o.Quantise)
+	}
+	if o.Quantise != 0 && (o.Start == "" || o.Export != "int8") {
+		return fmt.Errorf("quantise=%d fine-tunes a network that was trained: it needs start= and export=int8", o.Quantise)
+	}
+	if o.noValidation() && (o.Schedule == "plateau" || o.Patience > 0 || o.Keep != "last") {
+		return fmt.Errorf("val=%s: schedule=plateau, patience and keep=%s need validation pictures; keep=last does not", o.Val, o.Keep)
+	}
+	_, err := o.LayerRates()
+	return err
+}
+
+func needed(key, value string) error {
+	if value == "" {
+		return fmt.Errorf("%s= is missing; gleaner train --help shows what is needed", key)
+	}
+	return nil
+}
+
+func (o *Options) augment() dataset.Augment {
+	return dataset.Augment{Flip: o.Flip, Shift: o.Shift, Cutout: o.Cutout, Brightness: o.Brightness, Contrast: o.Contrast}
+}
+
+// ValShare is the share of the training pictures that validate; ok is false where they are pictures of their own.
+func (o *Options) ValShare() (share float64, ok bool) {
+	share, err := strconv.ParseFloat(o.Val, 64)
+	return share, err == nil
+}
+
+func (o *Options) noValidation() bool {
+	share, ok := o.ValShare()
+	return ok && share == 0
+}
+
+// LayerRate is the share of the learning rate for layers by the start of their names.
+type LayerRate struct {
+	Prefix string
+	Share  float64
+}
+
+// LayerRates are the layer-wise learning rates.
+func (o *Options) LayerRates() (rates []LayerRate, err error) {
+	for _, r := range o.Rates {
+		prefix, value, ok := strings.Cut(r, ":")
+		share, err := strconv.ParseFloat(value, 64)
+		if !ok || err != nil || prefix == "" || !(share >= 0 && share <= 1e6) {
+			return nil, fmt.Errorf("rates=%s: not of the form layer:share, with a share from 0 on", r)
+		}
+		rates = append(rates, LayerRate{prefix, share})
+	}
+	return rates, nil
+}
+
+// Decoders is how many pictures are made at a time.
+func (o *Options) Decoders() int {
+	if o.Workers > 0 {
+		return o.Workers
+	}
+	return max(1, runtime.NumCPU()/2)
+}
+
+// Value is an option's value as Set takes it; empty for an unknown key.
+func (o *Options) Value(key string) string {
+	for _, k := range o.Keys() {
+		if k.Name == key {
+			return k.Value
+		}
+	}
+	return ""
+}
+
+var notName = regexp.MustCompile(`[^a-z0-9._-]+`)
+
+// BundleName is the bundle's name as a manifest takes it.
+func (o *Options) BundleName() string {
+	name := o.Name
+	if name == "" {
+		name = filepath.Base(filepath.Clean(o.Out))
+	}
+	name = strings.Trim(notName.ReplaceAllString(strings.ToLower(name), "-"), "-.")
+	if name == "" {
+		return "trained"
+	}
+	return name[:min(len(name), 64)]
+}

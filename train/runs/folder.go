@@ -1,0 +1,223 @@
+// Package runs is a training run's folder: who may write there, the exact options, the log with a row per epoch, and where the
+// checkpoint, the best weights and the bundle are. What stands in those is not its business.
+package runs
+
+import (
+	"bytes"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/google/renameio/v2"
+
+	"gleaner/train/checkpoint"
+	"gleaner/train/recipe"
+)
+
+// The files of a run's folder.
+const (
+	OptionsFile    = "options.json"
+	LogFile        = "log.csv"
+	CheckpointFile = "checkpoint.safetensors"
+	BestFile       = "best.safetensors"
+	BundleDir      = "bundle"
+	lockFile       = ".lock"
+)
+
+// Row is what an epoch came to. Losses are means over pictures, accuracies shares of right answers, the mean over the heads.
+type Row struct {
+	Epoch     int     `json:"epoch"` // from 1
+	Step      int     `json:"step"`  // steps since the beginning
+	LR        float64 `json:"lr"`    // learning rate of the epoch's last step
+	TrainLoss float64 `json:"train_loss"`
+	TrainAcc  float64 `json:"train_acc"`
+	ValLoss   float64 `json:"val_loss"` // cross-entropy, without smoothing; 0 without validation pictures
+	ValAcc    float64 `json:"val_acc"`
+}
+
+// UsedError says that a run's folder cannot be used, and what to do.
+type UsedError struct{ Dir, Problem string }
+
+func (e *UsedError) Error() string { return fmt.Sprintf("out=%s: %s", e.Dir, e.Problem) }
+
+// Folder is a run's folder, held by one process at a time.
+type Folder struct {
+	Dir  string
+	lock *os.File
+}
+
+// Options is the path of the exact options.
+func (f *Folder) Options() string { return filepath.Join(f.Dir, OptionsFile) }
+
+// Log is the path of the log.
+func (f *Folder) Log() string { return filepath.Join(f.Dir, LogFile) }
+
+// Checkpoint is the path of the checkpoint.
+func (f *Folder) Checkpoint() string { return filepath.Join(f.Dir, CheckpointFile) }
+
+// Bundle is the path of the bundle.
+func (f *Folder) Bundle() string { return filepath.Join(f.Dir, BundleDir) }
+
+// Best is the path of the best weights.
+func (f *Folder) Best() string { return filepath.Join(f.Dir, BestFile) }
+
+// Open makes or takes the folder. Without resume a folder that holds a run already is refused.
+func Open(dir string, resume bool) (*Folder, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, &UsedError{dir, fmt.Sprintf("cannot be made: %v", cause(err))}
+	}
+	lock, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return nil, &UsedError{dir, fmt.Sprintf("cannot be written: %v", cause(err))}
+	}
+	f := &Folder{dir, lock}
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		lock.Close()
+		return nil, &UsedError{dir, "another process trains there"}
+	}
+	if !resume {
+		for _, name := range []string{OptionsFile, CheckpointFile, BestFile, BundleDir} {
+			if _, err := os.Lstat(filepath.Join(dir, name)); err == nil {
+				f.Close()
+				return nil, &UsedError{dir, "holds a run already: --resume goes on with it; or name another folder"}
+			}
+		}
+	}
+	for _, path := range []string{f.Options(), f.Log(), f.Checkpoint(), f.Best()} {
+		if err := checkpoint.Sweep(path); err != nil {
+			f.Close()
+			return nil, err
+		}
+	}
+	return f, nil
+}
+
+// Close lets another process have the folder.
+func (f *Folder) Close() {
+	_ = f.lock.Close() // and with it the lock
+}
+
+// cause is a file error without the path, which the caller names.
+func cause(err error) error {
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		return pe.Err
+	}
+	return err
+}
+
+// Stored are the options of the run in a folder, for going on with it; ok is false where none was begun. Options that were
+// given again must be those of the run, but for what does not change its numbers: where its files are and how it is computed.
+func Stored(dir string, given []string) (o recipe.Options, ok bool, err error) {
+	path := filepath.Join(dir, OptionsFile)
+	b, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return o, false, nil
+	}
+	if err != nil {
+		return o, false, fmt.Errorf("read the options of the run: %w", err)
+	}
+	if o, err = recipe.Parse(b); err != nil {
+		return o, false, fmt.Errorf("read %s: %w", path, err)
+	}
+	for _, g := range given {
+		key, _, _ := strings.Cut(g, "=")
+		was := o.Value(key)
+		if err := o.Set(g); err != nil {
+			return o, false, err
+		}
+		switch key {
+		case "out", "data", "val", "test", "device", "threads", "workers", "cache", "save":
+		default:
+			if now := o.Value(key); now != was {
+				return o, false, fmt.Errorf("%s=%s: the run was begun with %s=%s, and a resumed run keeps its options", key, now, key, was)
+			}
+		}
+	}
+	o.Out = dir
+	return o, true, nil
+}
+
+// Timing is what an epoch took. It stands in the log alone: no two runs have the same.
+type Timing struct {
+	Rate    float64 `json:"images_per_s"`     // pictures trained on per second
+	CPU     float64 `json:"cpu_ms_per_image"` // processor time of this process per picture trained on
+	Seconds float64 `json:"seconds"`          // the epoch, validation included, on the clock
+}
+
+var logHeader = []string{"epoch", "step", "lr", "train_loss", "train_acc", "val_loss", "val_acc", "images_per_s", "cpu_ms_per_image", "seconds"}
+
+// cells are a row of the log; fields that do not apply stay empty.
+func (r Row) cells(validated bool, t *Timing) []string {
+	number := func(v float64, digits int) string { return strconv.FormatFloat(v, 'g', digits, 64) }
+	c := []string{strconv.Itoa(r.Epoch), strconv.Itoa(r.Step), number(r.LR, 9), number(r.TrainLoss, 9), number(r.TrainAcc, 9), "", "", "", "", ""}
+	if validated {
+		c[5], c[6] = number(r.ValLoss, 9), number(r.ValAcc, 9)
+	}
+	if t != nil {
+		c[7], c[8], c[9] = number(t.Rate, 4), number(t.CPU, 4), strconv.FormatFloat(math.Round(t.Seconds*100)/100, 'f', -1, 64)
+	}
+	return c
+}
+
+// CutLog brings the log to the epochs of the history: rows of epochs that a kill threw back are taken off, rows that are
+// missing are written anew, without their times. It begins a log that is not there.
+func (f *Folder) CutLog(history []Row, validated bool) error {
+	old, err := os.ReadFile(f.Log())
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("read the log: %w", err)
+	}
+	r := csv.NewReader(bytes.NewReader(old))
+	r.FieldsPerRecord = -1
+	rows, _ := r.ReadAll() // what comes after a row that is cut off is written anew
+	var b bytes.Buffer
+	w := csv.NewWriter(&b)
+	_ = w.Write(logHeader)
+	for i, h := range history {
+		cells := h.cells(validated, nil)
+		if i+1 < len(rows) && len(rows[i+1]) == len(cells) && strings.Join(rows[i+1][:7], ",") == strings.Join(cells[:7], ",") {
+			cells = rows[i+1]
+		}
+		_ = w.Write(cells)
+	}
+	w.Flush()
+	if bytes.Equal(b.Bytes(), old) {
+		return nil
+	}
+	if err := renameio.WriteFile(f.Log(), b.Bytes(), 0o644, renameio.WithTempDir(f.Dir)); err != nil {
+		return fmt.Errorf("write the log: %w", err)
+	}
+	return nil
+}
+
+// AppendLog adds an epoch to the log, on the disk before the checkpoint that counts it.
+func (f *Folder) AppendLog(r Row, validated bool, t Timing) error {
+	var b bytes.Buffer
+	w := csv.NewWriter(&b)
+	_ = w.Write(r.cells(validated, &t))
+	w.Flush()
+	l, err := os.OpenFile(f.Log(), os.O_WRONLY|os.O_APPEND, 0o644)
+	if err != nil {
+		return fmt.Errorf("write the log: %w", err)
+	}
+	_, err = l.Write(b.Bytes())
+	if err := errors.Join(err, l.Sync(), l.Close()); err != nil {
+		return fmt.Errorf("write the log: %w", err)
+	}
+	return nil
+}
+
+// WriteOptions writes the exact options.
+func (f *Folder) WriteOptions(o *recipe.Options) error {
+	if err := renameio.WriteFile(f.Options(), o.JSON(), 0o644, renameio.WithTempDir(f.Dir)); err != nil {
+		return fmt.Errorf("write the options: %w", err)
+	}
+	return nil
+}
