@@ -208,7 +208,10 @@ func (v *video) number(prop int, fallback float64) float64 {
 }
 
 // decoder turns the bytes of JPEG, PNG, BMP and WebP pictures into Mats. It is used by one goroutine.
-type decoder struct{ err *C.char }
+type decoder struct {
+	stored C.int // 1: as stored, orientation tags ignored
+	err    *C.char
+}
 
 func newDecoder() *decoder {
 	C.gl_setup()
@@ -225,7 +228,7 @@ func (d *decoder) close() {
 // stays.
 func (d *decoder) decode(data []byte, b *Buffer) error {
 	b.img = capture.Image{}
-	r := C.gl_decode(unsafe.Pointer(unsafe.SliceData(data)), C.size_t(len(data)), unsafe.Pointer(b.mat.Ptr()), d.err)
+	r := C.gl_decode(unsafe.Pointer(unsafe.SliceData(data)), C.size_t(len(data)), d.stored, unsafe.Pointer(b.mat.Ptr()), d.err)
 	runtime.KeepAlive(data)
 	switch r {
 	case 0:

@@ -64,7 +64,7 @@ void gl_close(void *cap) {
     }
 }
 
-int gl_decode(const void *data, size_t len, void *mat, char *err) {
+int gl_decode(const void *data, size_t len, int stored, void *mat, char *err) {
     try {
         const cv::Mat in(1, static_cast<int>(len), CV_8UC1, const_cast<void *>(data));
         cv::Mat *out = static_cast<cv::Mat *>(mat);
@@ -73,7 +73,7 @@ int gl_decode(const void *data, size_t len, void *mat, char *err) {
         const size_t n = out->empty() || !out->isContinuous() ? 0 : out->total() * out->elemSize();
         if (n >= sizeof mark) memcpy(out->data, mark, sizeof mark);
         else out->release();
-        cv::imdecode(in, cv::IMREAD_COLOR, out);
+        cv::imdecode(in, stored ? cv::IMREAD_COLOR | cv::IMREAD_IGNORE_ORIENTATION : cv::IMREAD_COLOR, out);
         if (out->empty()) return 0;
         if (n >= sizeof mark && out->total() * out->elemSize() == n && !memcmp(out->data, mark, sizeof mark)) return 0;
         return 1;

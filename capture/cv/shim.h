@@ -20,7 +20,7 @@ double gl_get(void *cap, int prop);
 int gl_set(void *cap, int prop, double value);
 void gl_close(void *cap);
 // 1: decoded into mat as 8-bit BGR, 0: not a picture that OpenCV reads, -1: exception.
-int gl_decode(const void *data, size_t len, void *mat, char *err);
+int gl_decode(const void *data, size_t len, int stored, void *mat, char *err);
 // The name that the pipeline's appsink must have.
 #define GST_SINK "gleaner"
 // A playing GStreamer pipeline, or NULL.

@@ -11,9 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"image"
-	_ "image/gif" // pictures in folders; what the decoder of Options does not take
-	_ "image/jpeg"
-	_ "image/png"
 	"math"
 	"os"
 	"path/filepath"
@@ -33,9 +30,10 @@ import (
 // until the next call.
 type Decoder interface {
 	Decode(file []byte) (capture.Image, error)
+	Close() error
 }
 
-// Options say how objects are cut. The zero value of Size is an error; that of the others is a default.
+// Options say how objects are cut. Size and NewDecoder must be given; the zero value of the others is a default.
 type Options struct {
 	Size   int     // width and height of an example, pixels
 	Fit    string  // as pack.Format has it; empty: letterbox
@@ -44,7 +42,7 @@ type Options struct {
 	// MinSide leaves out boxes whose shorter side has fewer pixels; 0 keeps all.
 	MinSide int
 	Workers int // pictures at a time; 0: as many as there are processors
-	// NewDecoder makes a worker's decoder; nil: Go's own JPEG, PNG and GIF decoders.
+	// NewDecoder makes a worker's decoder, such as capture/cv's.
 	NewDecoder func() Decoder
 	// Progress, if not nil, is told after each picture, from one goroutine.
 	Progress func(done, of int)
@@ -66,9 +64,6 @@ func Import(ctx context.Context, path string, list *labels.List, o Options) (Res
 	}
 	if o.Workers == 0 {
 		o.Workers = runtime.GOMAXPROCS(0)
-	}
-	if o.NewDecoder == nil {
-		o.NewDecoder = func() Decoder { return goDecoder{} }
 	}
 	if err := mapped(list, o.Map); err != nil {
 		return Result{}, err
@@ -156,6 +151,9 @@ func cutAll(ctx context.Context, w *pack.Writer, list *labels.List, o Options) e
 	for range o.Workers {
 		wg.Go(func() {
 			c, err := newCutter(list.Root, o)
+			if err == nil {
+				defer c.decoder.Close()
+			}
 			for j := range jobs {
 				if err != nil {
 					j.result <- cut{err: err}
@@ -309,25 +307,4 @@ func Region(box [4]float64, margin float64, whole bool) image.Rectangle {
 		m = 0
 	}
 	return image.Rect(int(math.Floor(box[0]-m)), int(math.Floor(box[1]-m)), int(math.Ceil(box[2]+m)), int(math.Ceil(box[3]+m)))
-}
-
-// goDecoder is Go's own decoders.
-type goDecoder struct{}
-
-// maxPixels bounds what a picture's header may ask for.
-const maxPixels = 200 << 20
-
-func (goDecoder) Decode(file []byte) (capture.Image, error) {
-	c, _, err := image.DecodeConfig(bytes.NewReader(file))
-	if err != nil {
-		return capture.Image{}, fmt.Errorf("not a picture that can be read: %w", err)
-	}
-	if int64(c.Width)*int64(c.Height) > maxPixels {
-		return capture.Image{}, fmt.Errorf("%d×%d pixels are too many", c.Width, c.Height)
-	}
-	im, _, err := image.Decode(bytes.NewReader(file))
-	if err != nil {
-		return capture.Image{}, fmt.Errorf("damaged picture: %w", err)
-	}
-	return capture.FromGo(im), nil
 }

@@ -13,10 +13,13 @@ import (
 	"strings"
 	"testing"
 
+	"gleaner/capture/cv"
 	"gleaner/internal/shared"
 	"gleaner/train/dataset/labels"
 	"gleaner/train/dataset/pack"
 )
+
+func decoder() Decoder { return cv.NewDecoder() }
 
 func listed(t *testing.T, root string) *labels.List {
 	t.Helper()
@@ -59,7 +62,7 @@ func drawn(t *testing.T) string {
 
 func TestImportOfFolders(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a")
-	r, err := Import(t.Context(), path, listed(t, drawn(t)), Options{Size: 6, Fit: "stretch"})
+	r, err := Import(t.Context(), path, listed(t, drawn(t)), Options{NewDecoder: decoder, Size: 6, Fit: "stretch"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,14 +88,14 @@ func TestImportOfFolders(t *testing.T) {
 // TestInterruptedImport stops an import after each picture and finishes it in a second run: the set is the same.
 func TestInterruptedImport(t *testing.T) {
 	root, dir := drawn(t), t.TempDir()
-	whole, err := Import(t.Context(), filepath.Join(dir, "whole"), listed(t, root), Options{Size: 6})
+	whole, err := Import(t.Context(), filepath.Join(dir, "whole"), listed(t, root), Options{NewDecoder: decoder, Size: 6})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for after := 1; after < 4; after++ {
 		path := filepath.Join(dir, string(rune('0'+after)))
 		ctx, cancel := context.WithCancel(t.Context())
-		_, err := Import(ctx, path, listed(t, root), Options{Size: 6, Workers: 1, Progress: func(done, _ int) {
+		_, err := Import(ctx, path, listed(t, root), Options{NewDecoder: decoder, Size: 6, Workers: 1, Progress: func(done, _ int) {
 			if done == after {
 				cancel()
 			}
@@ -103,7 +106,7 @@ func TestInterruptedImport(t *testing.T) {
 		if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "run it again") {
 			t.Fatalf("interrupted: %v", err)
 		}
-		r, err := Import(t.Context(), path, listed(t, root), Options{Size: 6})
+		r, err := Import(t.Context(), path, listed(t, root), Options{NewDecoder: decoder, Size: 6})
 		if err != nil || r != whole {
 			t.Errorf("after %d: %+v, %v, want %+v", after, r, err, whole)
 		}
@@ -116,7 +119,7 @@ func TestMapIsAskedFirst(t *testing.T) {
 		t.Fatal(err)
 	}
 	path := filepath.Join(t.TempDir(), "a")
-	_, err = Import(t.Context(), path, listed(t, drawn(t)), Options{Size: 6, Map: m})
+	_, err = Import(t.Context(), path, listed(t, drawn(t)), Options{NewDecoder: decoder, Size: 6, Map: m})
 	var un *labels.Unmapped
 	if !errors.As(err, &un) || un.Class != "bag" {
 		t.Errorf("%v", err)
@@ -125,7 +128,7 @@ func TestMapIsAskedFirst(t *testing.T) {
 		t.Error("a file was begun all the same")
 	}
 	m.Others = labels.Drop
-	r, err := Import(t.Context(), path, listed(t, drawn(t)), Options{Size: 6, Map: m})
+	r, err := Import(t.Context(), path, listed(t, drawn(t)), Options{NewDecoder: decoder, Size: 6, Map: m})
 	if err != nil || r.Examples != 2 {
 		t.Errorf("%+v, %v", r, err)
 	}
@@ -140,7 +143,7 @@ func TestCropsArePixelExact(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		im, err := goDecoder{}.Decode(file)
+		im, err := decoder().Decode(file)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -160,7 +163,7 @@ func TestCropsArePixelExact(t *testing.T) {
 
 func TestQuirks(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a")
-	r, err := Import(t.Context(), path, listed(t, shared.Path(t, "data/aihub/quirks")), Options{Size: 32, Margin: 0.1})
+	r, err := Import(t.Context(), path, listed(t, shared.Path(t, "data/aihub/quirks")), Options{NewDecoder: decoder, Size: 32, Margin: 0.1})
 	if err != nil {
 		t.Fatal(err)
 	}
