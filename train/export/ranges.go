@@ -97,6 +97,9 @@ func (net *plan) quantise(p *engine.Program, o Options) error {
 	if !in.fixed && !in.known {
 		return layerError(net.input.name, "the input has no range: calibrate, or state mean and std")
 	}
+	if !in.fixed {
+		in.span = in.span.offGrid()
+	}
 	in.settle()
 	for _, l := range net.layers {
 		if err := l.settle(); err != nil {
@@ -124,6 +127,10 @@ func (l *layer) unify() {
 		a.group.join(out)
 	}
 }
+
+// offGrid widens the range of an input by a ten thousandth. Pixels from -1 to 1 are the numbers k+1/2 in steps of 2/255, so that
+// the last digit of a division would say which way each is rounded, and the device and a program that trains would differ.
+func (s span) offGrid() span { return span{s.lo * (1 + 1e-4), s.hi * (1 + 1e-4)} }
 
 // pixelSpan is what pixels from 0 to 255 become, by any channel's mean and std.
 func pixelSpan(mean, std []float32) (s span, ok bool) {

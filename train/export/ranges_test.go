@@ -37,6 +37,27 @@ func TestPixelSpan(t *testing.T) {
 	}
 }
 
+// TestPixelsHaveNoTies wants each pixel value rounded the same way by halves away from 0, as classify/prep does, and by halves to
+// the even number, as fake quantisation does, no further than half a step.
+func TestPixelsHaveNoTies(t *testing.T) {
+	for _, c := range []struct {
+		name      string
+		mean, std float32
+		most      float64 // error in steps
+	}{{"-1 to 1", 127.5, 127.5, 0.52}, {"0 to 1", 0, 255, 0.03}, {"0 to 255", 0, 1, 0.03}} {
+		s, _ := pixelSpan([]float32{c.mean}, []float32{c.std})
+		q := s.offGrid().params()
+		for v := range 256 {
+			x := (float32(v) - c.mean) / c.std
+			away := math.Round(float64(x) / float64(q.scale))
+			even := math.RoundToEven(float64(x / q.scale))
+			if off := math.Abs(min(max(away+float64(q.zero), -128), 127) - float64(q.zero) - float64(x)/float64(q.scale)); away != even || off > c.most {
+				t.Errorf("%s: pixel %d is rounded to %v or %v, %.2f steps off", c.name, v, away, even, off)
+			}
+		}
+	}
+}
+
 // TestLeastSquares gives up one far value for the sake of a million others, and keeps what costs nothing.
 func TestLeastSquares(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 1))

@@ -221,7 +221,7 @@ func TestMetadata(t *testing.T) {
 	if got.Name != "waste" || got.Colour != "rgb" || !slices.Equal(got.Std, meta.Std) || !bytes.Equal(m.File(got.LabelsFile), labels) {
 		t.Errorf("metadata is %+v, labels %q", got, m.File(got.LabelsFile))
 	}
-	if q := m.InputTensors()[0].Quant; q.Scale[0] != float32(2)/255 {
+	if q := m.InputTensors()[0].Quant; math.Abs(float64(q.Scale[0])*255/2-1) > 2e-4 {
 		t.Errorf("the input's scale is %v for pixels from -1 to 1", q.Scale)
 	}
 }
