@@ -3,9 +3,9 @@ package export
 import (
 	"errors"
 	"fmt"
-	"math"
 
 	"gleaner/train/engine"
+	"gleaner/train/export/clip"
 )
 
 // Pictures are what a network is calibrated or verified on.
@@ -31,8 +31,7 @@ func (p Pictures) Label(i int) string {
 // Clip says how a range is chosen from the values that were seen.
 type Clip int
 
-// The ways to choose a range. The least squares choice gives up rare extremes where that makes the mean squared error of
-// rounding smaller (Sung et al. 2015; Banner et al. 2019).
+// The ways to choose a range: all of it, or what package clip leaves.
 const (
 	MinMax Clip = iota
 	LeastSquares
@@ -57,15 +56,12 @@ func Load(b engine.Backend, p *engine.Program, values Values) error {
 	return nil
 }
 
-// bins is how finely the values of an array are counted. 2048 is what other calibrators take.
-const bins = 2048
-
 // meter measures one array.
 type meter struct {
 	array *array
 	span  span
 	seen  bool
-	hist  []float64
+	hist  *clip.Histogram
 }
 
 // measure finds the ranges that the plan lacks.
@@ -82,6 +78,9 @@ func (c *Calibration) measure(p *engine.Program, net *plan) error {
 			q.Outputs = append(q.Outputs, a.value)
 		}
 	}
+	if meters == nil && net.input.group.root().fixed {
+		return nil
+	}
 	run, err := c.Backend.Compile(&q)
 	if err != nil {
 		return fmt.Errorf("calibrate: %w", err)
@@ -97,7 +96,7 @@ func (c *Calibration) measure(p *engine.Program, net *plan) error {
 	}
 	for _, m := range meters {
 		if m.hist != nil {
-			m.span = leastSquares(m.hist, m.span)
+			m.span.lo, m.span.hi = m.hist.LeastSquares()
 		}
 		g := m.array.group.root()
 		if g.known {
@@ -168,49 +167,7 @@ func (m *meter) range_(v []float32) {
 // count adds v to the histogram over the range.
 func (m *meter) count(v []float32) {
 	if m.hist == nil {
-		m.hist = make([]float64, bins)
+		m.hist = clip.NewHistogram(m.span.lo, m.span.hi)
 	}
-	width := float64(m.span.hi) - float64(m.span.lo)
-	if width <= 0 {
-		return
-	}
-	for _, x := range v {
-		m.hist[min(int((float64(x)-float64(m.span.lo))/width*bins), bins-1)]++
-	}
-}
-
-// leastSquares is the range whose rounding and clipping loses the least, in the mean square over a histogram of s. The ends are
-// drawn in together and one by one, in steps of a hundredth of the range.
-func leastSquares(hist []float64, s span) span {
-	width := float64(s.hi) - float64(s.lo)
-	if width <= 0 {
-		return s
-	}
-	loss := func(c span) float64 {
-		lo, hi := float64(min(c.lo, 0)), float64(max(c.hi, 0))
-		step := (hi - lo) / 255
-		sum := 0.0
-		for i, n := range hist {
-			if n == 0 {
-				continue
-			}
-			x := float64(s.lo) + (float64(i)+0.5)/bins*width
-			e := x - math.Min(math.Max(x, lo), hi)
-			sum += n * (e*e + step*step/12)
-		}
-		return sum
-	}
-	best, least := s, loss(s)
-	for lo := range 90 {
-		for hi := range 90 {
-			c := span{s.lo * (1 - float32(lo)/100), s.hi * (1 - float32(hi)/100)}
-			if s.lo >= 0 && lo > 0 || s.hi <= 0 && hi > 0 {
-				continue
-			}
-			if l := loss(c); l < least {
-				best, least = c, l
-			}
-		}
-	}
-	return best
+	m.hist.Add(v)
 }

@@ -70,11 +70,7 @@ func (e *emitter) quant(t int, q params) {
 
 // input adds the network's input; one that is not int8 has a QUANTIZE behind it.
 func (e *emitter) input(a *array) error {
-	q := params{}
-	if e.int8() {
-		q = a.q()
-	}
-	x := 0
+	q, x := e.own(a), 0
 	switch {
 	case !e.int8() || e.o.Input == InputInt8:
 		x = e.tensor(a.name, q, a.shape...)

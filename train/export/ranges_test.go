@@ -2,7 +2,6 @@ package export
 
 import (
 	"math"
-	"math/rand/v2"
 	"testing"
 )
 
@@ -55,44 +54,5 @@ func TestPixelsHaveNoTies(t *testing.T) {
 				t.Errorf("%s: pixel %d is rounded to %v or %v, %.2f steps off", c.name, v, away, even, off)
 			}
 		}
-	}
-}
-
-// TestLeastSquares gives up one far value for the sake of a million others, and keeps what costs nothing.
-func TestLeastSquares(t *testing.T) {
-	rng := rand.New(rand.NewPCG(1, 1))
-	m := &meter{}
-	v := make([]float32, 1_000_000)
-	for i := range v {
-		v[i] = float32(rng.NormFloat64())
-	}
-	v[7] = 30
-	m.range_(v)
-	m.count(v)
-	s := leastSquares(m.hist, m.span)
-	if s.lo > -3 || s.hi > 12 || s.hi < 3 {
-		t.Errorf("the range of normal values and one of 30 is %v to %v", s.lo, s.hi)
-	}
-	mean := func(s span) float64 {
-		q, sum := s.params(), 0.0
-		for _, x := range v {
-			k := min(max(math.RoundToEven(float64(x/q.scale))+float64(q.zero), -128), 127)
-			d := float64(x) - float64(q.scale)*(k-float64(q.zero))
-			sum += d * d
-		}
-		return sum / float64(len(v))
-	}
-	if a, b := mean(s), mean(m.span); a > b*2/3 {
-		t.Errorf("the mean square is %v, and %v without clipping", a, b)
-	}
-	even := &meter{}
-	u := make([]float32, 100_000)
-	for i := range u {
-		u[i] = rng.Float32()
-	}
-	even.range_(u)
-	even.count(u)
-	if s := leastSquares(even.hist, even.span); s.hi < 0.97 {
-		t.Errorf("the range of values spread evenly from 0 to 1 is %v to %v", s.lo, s.hi)
 	}
 }
