@@ -2,6 +2,7 @@ package enginetest
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -18,14 +19,22 @@ func TestDifferencesFindAWrongGradient(t *testing.T) {
 
 // TestGradientsOfATrainingProgram reads the gradients out of the velocities that sgd leaves.
 func TestGradientsOfATrainingProgram(t *testing.T) {
-	n := net(t, "training, sgd")
-	for _, s := range n.Program.Steps {
-		if s.Op.Kind == engine.SGD {
-			n.Params, n.Grads = append(n.Params, s.Out[0].Var), append(n.Grads, s.Out[1].Var)
-		}
+	of := net(t, "training, sgd")
+	values := map[string][]float32{}
+	for v, x := range of.Values {
+		values[v.Name] = x
 	}
-	if len(n.Params) < 5 {
+	input := func(v *engine.Value) []float32 { return of.Runs[0][slices.Index(of.Program.Inputs, v)] }
+	n, err := FromTraining(of.Name, of.Program, values, input)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(n.Params) != 11 {
 		t.Fatalf("%d parameters", len(n.Params))
+	}
+	of = net(t, "training, sgd, momentum, decay")
+	if _, err := FromTraining(of.Name, of.Program, nil, nil); err == nil {
+		t.Error("velocities with momentum are taken for gradients")
 	}
 	if worst, where, err := CheckGradients(n, Differences{Elements: 5, Directions: 2}); err != nil || !(worst <= 1e-6) {
 		t.Errorf("%g: %s, %v", worst, where, err)
@@ -63,7 +72,7 @@ func TestCompareSeesASmallDifference(t *testing.T) {
 }
 
 func TestDifferCountsNaN(t *testing.T) {
-	one := func(x float64) *Results { return &Results{[]string{"x"}, [][]float64{{x}}} }
+	one := func(x float64) *Results { return &Results{Names: []string{"x"}, Arrays: [][]float64{{x}}} }
 	for _, c := range []struct{ got, want, diff float64 }{
 		{1, 1, 0}, {1.5, 1, 0.5}, {-3, 2, 2.5}, {0.25, 0, 0.25}, {math.NaN(), math.NaN(), 0},
 	} {
@@ -72,7 +81,7 @@ func TestDifferCountsNaN(t *testing.T) {
 		}
 	}
 	for _, c := range [][2]float64{{math.NaN(), 1}, {1, math.NaN()}} {
-		both := func(x float64) *Results { return &Results{[]string{"x"}, [][]float64{{x, 1}}} }
+		both := func(x float64) *Results { return &Results{Names: []string{"x"}, Arrays: [][]float64{{x, 1}}} }
 		if d, _ := Differ(both(c[0]), both(c[1])); !math.IsInf(d, 1) {
 			t.Errorf("%g for %g differs by %g", c[0], c[1], d)
 		}

@@ -1,8 +1,11 @@
 // Package enginetest is what tests and proofs of the engine's backends share: a small program for each operator and choice of
 // attributes (Cases), the conformance of a backend with the oracle on them (Conform), gradients against central differences
-// (CheckGradients), and gorgonia's own machine on the same graph (Tape).
+// (CheckGradients), optimisers against their rules written out (CheckOptimisers), and gorgonia's own machine on the same graph
+// (Tape).
 //
 // It is part of the tests: no product package imports it. The oracle itself is in train/engine/ref.
+//
+// Long because the cases are a table of everything that an operator can be asked for.
 package enginetest
 
 import (
@@ -32,6 +35,36 @@ type Net struct {
 	Graph *engine.Graph
 	Loss  *engine.Node
 	More  []*engine.Node
+}
+
+// FromTraining is a training program as a Net: its optimiser must be sgd without momentum, decay and clip, so that the
+// velocities are the gradients. values are the variables' first values by their names, zeros where there are none; input gives
+// an input that is no scalar.
+func FromTraining(name string, p *engine.Program, values map[string][]float32, input func(v *engine.Value) []float32) (*Net, error) {
+	n := &Net{Name: name, Program: p, Values: map[*engine.Var][]float32{}}
+	for _, v := range p.Vars() {
+		if n.Values[v] = values[v.Name]; n.Values[v] == nil {
+			n.Values[v] = make([]float32, v.Shape.Size())
+		}
+	}
+	for _, s := range p.Steps[p.Update:] {
+		switch a, ok := s.Op.Attr.(engine.UpdateRule); {
+		case s.Op.Kind == engine.GradNorm, s.Op.Kind == engine.Adam, ok && (a.Momentum != 0 || a.Decay != 0):
+			return nil, fmt.Errorf("%s: its gradients can only be read from sgd without momentum, decay and clip", name)
+		case s.Op.Kind == engine.SGD:
+			n.Params, n.Grads = append(n.Params, s.Out[0].Var), append(n.Grads, s.Out[1].Var)
+		}
+	}
+	in := make([][]float32, len(p.Inputs))
+	for i, v := range p.Inputs {
+		if len(v.Shape) == 0 {
+			in[i] = []float32{Scalar(v.Input, 0, 0.1)}
+		} else {
+			in[i] = input(v)
+		}
+	}
+	n.Runs = [][][]float32{in}
+	return n, nil
 }
 
 // Case is a small network around one operator.

@@ -45,6 +45,13 @@ func TestGradients(t *testing.T) {
 	})
 }
 
+func TestOptimisersAsWrittenOut(t *testing.T) {
+	worst, where, err := enginetest.CheckOptimisers()
+	if err != nil || !(worst <= 1e-12) {
+		t.Errorf("off by %g: %s, %v", worst, where, err)
+	}
+}
+
 func TestTapeMachineAgrees(t *testing.T) {
 	cases(t, func(t *testing.T, c enginetest.Case, n *enginetest.Net) {
 		if c.Wide || n.Loss != nil && n.Params == nil {
@@ -225,12 +232,7 @@ func TestErrors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	check := func(what string, err error, want string) {
-		t.Helper()
-		if err == nil || err.Error() != want {
-			t.Errorf("%s: the error is %v, want %s", what, err, want)
-		}
-	}
+	check := func(what string, err error, want string) { t.Helper(); wrong(t, what, err, want) }
 	check("finish", r.Finish(nil), "no run is under way")
 	check("inputs", r.Start(nil), "the program takes 1 inputs, not 0")
 	check("size", r.Start([][]float32{{1}}), "input z takes 21 numbers, [3 7], not 1")
@@ -246,10 +248,6 @@ func TestErrors(t *testing.T) {
 	v := &engine.Var{Name: "w", Shape: engine.Shape{2}}
 	check("write", b.Write(v, make([]float32, 3)), "write w: it has 2 numbers, [2], not 3")
 	check("read", b.Read(v, nil), "read w: it has 2 numbers, [2], not 0")
-	unknown := &engine.Program{Steps: []engine.Step{{Op: &engine.Op{Kind: "fold", Layer: "l"}}}}
-	_, err = b.Compile(unknown)
-	check("compile", err, "layer l: ref does not know the operator fold")
-	check("kernel", ref.Kernel(unknown.Steps[0].Op, nil, nil), "layer l: ref does not know the operator fold")
 	if err := r.Close(); err != nil {
 		t.Error(err)
 	}
@@ -261,4 +259,18 @@ func TestErrors(t *testing.T) {
 	_, err = b.Compile(n.Program)
 	check("closed backend", err, "it is closed")
 	check("closed backend", b.Write(v, nil), "write w: it is closed")
+}
+
+func TestUnknownOperatorNamesTheLayer(t *testing.T) {
+	p := &engine.Program{Steps: []engine.Step{{Op: &engine.Op{Kind: "fold", Layer: "l"}}}}
+	_, err := ref.New[float32]().Compile(p)
+	wrong(t, "compile", err, "layer l: ref does not know the operator fold")
+	wrong(t, "kernel", ref.Kernel(p.Steps[0].Op, nil, nil), "layer l: ref does not know the operator fold")
+}
+
+func wrong(t *testing.T, what string, err error, want string) {
+	t.Helper()
+	if err == nil || err.Error() != want {
+		t.Errorf("%s: the error is %v, want %s", what, err, want)
+	}
 }
