@@ -13,6 +13,7 @@ package export
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"gleaner/model/flat"
 	"gleaner/train/engine"
@@ -76,9 +77,7 @@ type File struct {
 // Write makes a .tflite file of an evaluation program with a batch of 1. The same program, values and options give the same
 // bytes. An operator or a range that cannot be written is an error that names the layer.
 func Write(p *engine.Program, values Values, o Options) (*File, error) {
-	switch o.Kind {
-	case Float32, Float16, Int8:
-	default:
+	if !slices.Contains(Kinds(), o.Kind) {
 		return nil, fmt.Errorf("export: kind %q is none of %v", o.Kind, Kinds())
 	}
 	net, err := newPlan(p, values)

@@ -121,6 +121,27 @@ func TestDeterministic(t *testing.T) {
 	}
 }
 
+// TestFusedIsTheSame writes programs whose activations a backend has fused already.
+func TestFusedIsTheSame(t *testing.T) {
+	for _, n := range networks {
+		b, p, err := n.make(1, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var files [2][]byte
+		for i, p := range []*engine.Program{p, engine.Fuse(p)} {
+			f, err := export.Write(p, b.values, export.Options{Kind: export.Float32})
+			if err != nil {
+				t.Fatal(err)
+			}
+			files[i] = f.Bytes
+		}
+		if !bytes.Equal(files[0], files[1]) {
+			t.Errorf("%s: the fused program gives another file", n.name)
+		}
+	}
+}
+
 // floats are a constant's numbers.
 func floats(t *testing.T, m *flat.Model, name string) ([]float32, flat.Tensor) {
 	t.Helper()
