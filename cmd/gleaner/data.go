@@ -1,0 +1,298 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/google/renameio/v2"
+	"github.com/spf13/cobra"
+
+	"gleaner/capture/cv"
+	"gleaner/train/dataset/importer"
+	"gleaner/train/dataset/labels"
+	"gleaner/train/dataset/look"
+	"gleaner/train/dataset/pack"
+	"gleaner/train/dataset/similar"
+	"gleaner/train/dataset/split"
+	"gleaner/train/features"
+	"gleaner/train/imprint"
+)
+
+func newData() *cobra.Command {
+	c := &cobra.Command{Use: "data", Short: "Bring pictures and labels into one file, and see what is wrong with them",
+		Long: `Bring labelled pictures into one checksummed file, and look at them before training:
+  gleaner data import photos/ -o waste.set
+  gleaner data look waste.set
+  gleaner train data=waste.set out=runs/first`,
+		Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
+	c.AddCommand(newDataImport(), newDataLook(), newDataSplit(), newDataMerge(), newDataVerify())
+	return c
+}
+
+func newDataImport() *cobra.Command {
+	var read labels.Options
+	o := importer.Options{Size: 160, NewDecoder: func() importer.Decoder { return cv.NewDecoder() }}
+	var out, mapFile string
+	var asJSON bool
+	c := &cobra.Command{Use: "import PICTURES", Short: "Cut labelled objects out of pictures into one file",
+		Long: `Cut labelled objects out of pictures into one data set file. PICTURES is a folder with a sub-folder per class, a folder whose
+file names begin with the class, a COCO folder or file, a folder of AI-Hub's waste sets, or a CSV or TSV list with the columns
+path and class (and x0, y0, x1, y1, group, and any attribute). What is wrong with a file or a box is listed with its reason and
+stops nothing. An import that was interrupted goes on when it is run again.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			if out == "" {
+				out = bundleName(args[0]) + ".set"
+			}
+			list, err := labels.Open(args[0], read)
+			if err != nil {
+				return &badInput{err}
+			}
+			if mapFile != "" {
+				if o.Map, err = labels.ReadMap(mapFile); err != nil {
+					return &badInput{err}
+				}
+			}
+			o.Progress = progress(c.ErrOrStderr(), "pictures")
+			r, err := importer.Import(c.Context(), out, list, o)
+			if err != nil {
+				return dataError(err)
+			}
+			if asJSON {
+				return json.NewEncoder(c.OutOrStdout()).Encode(map[string]any{"set": out, "format": list.Format, "pictures": r.Pictures,
+					"examples": r.Examples, "left_out": r.LeftOut, "mended": r.Mended, "identity": fmt.Sprintf("%x", r.Identity)})
+			}
+			_, err = fmt.Fprintf(c.OutOrStdout(), "%s: %d examples of %d pictures (%s), %d left out, %d mended; see them: gleaner data look %s\n",
+				out, r.Examples, r.Pictures, list.Format, r.LeftOut, r.Mended, out)
+			return err
+		}}
+	f := c.Flags()
+	f.StringVarP(&out, "out", "o", "", "the file to write (the folder's name with .set)")
+	f.StringVar(&read.Format, "format", "", "how the labels are kept: "+strings.Join(labels.Formats, ", ")+" (found out)")
+	f.StringVar(&read.Pattern, "pattern", "", "with --format names: a regular expression with a group named class, and others for group and attributes")
+	f.IntVar(&o.Size, "size", o.Size, "width and height of an example in pixels")
+	f.StringVar(&o.Fit, "fit", "letterbox", "how a crop of another shape gets there: letterbox, stretch or crop")
+	f.Float64Var(&o.Margin, "margin", 0, "surroundings to keep on each side, as a share of the box's longer side")
+	f.IntVar(&o.MinSide, "min-side", 0, "leave out boxes whose shorter side has fewer pixels")
+	f.StringVar(&mapFile, "map", "", "file that joins fine classes into coarse ones (YAML)")
+	f.BoolVar(&asJSON, "json", false, "one JSON object instead of text")
+	return c
+}
+
+// dataError tells apart what the user gave from what went wrong.
+func dataError(err error) error {
+	var un *labels.Unmapped
+	if errors.As(err, &un) || errors.Is(err, pack.ErrNotASet) || errors.Is(err, pack.ErrDamaged) || errors.Is(err, pack.ErrUnfinished) ||
+		errors.Is(err, os.ErrExist) || errors.Is(err, os.ErrNotExist) {
+		return &badInput{err}
+	}
+	return err
+}
+
+func newDataLook() *cobra.Command {
+	var out string
+	var asJSON, plain bool
+	c := &cobra.Command{Use: "look SET", Short: "See what a data set holds and what is odd about it, as a page",
+		Long: `See what a data set holds: counts, sizes, copies and near copies, likely label errors, unusual light and blur. It writes one page
+with pictures, SET.html. Label errors are found by a classifier on a backbone's features that did not see the picture it judges.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			s, err := pack.Open(args[0])
+			if err != nil {
+				return dataError(err)
+			}
+			defer s.Close()
+			var o look.Options
+			if !plain {
+				if o.Features, err = dataFeatures(c.Context(), s, c.ErrOrStderr()); err != nil {
+					return fmt.Errorf("%w (without label errors: --plain)", err)
+				}
+			}
+			r, err := look.At(s, o)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return json.NewEncoder(c.OutOrStdout()).Encode(r)
+			}
+			if out == "" {
+				out = args[0] + ".html"
+			}
+			if err := writePage(out, r, s); err != nil {
+				return err
+			}
+			return lookText(c.OutOrStdout(), r, out)
+		}}
+	c.Flags().StringVarP(&out, "out", "o", "", "the page to write (SET.html)")
+	c.Flags().BoolVar(&asJSON, "json", false, "JSON instead of a page")
+	c.Flags().BoolVar(&plain, "plain", false, "do not look for label errors, which takes a backbone")
+	return c
+}
+
+func writePage(path string, r *look.Report, s *pack.Set) error {
+	f, err := renameio.NewPendingFile(path, renameio.WithPermissions(0o644))
+	if err != nil {
+		return err
+	}
+	defer f.Cleanup() //nolint:errcheck // nothing to clean after CloseAtomicallyReplace
+	if err := r.WriteHTML(f, s); err != nil {
+		return err
+	}
+	return f.CloseAtomicallyReplace()
+}
+
+// lookText is the report in a few lines.
+func lookText(w io.Writer, r *look.Report, page string) error {
+	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	for _, n := range r.Counts {
+		fmt.Fprintf(t, "%s\t%d examples\t%d pictures\n", n.Class, n.Examples, n.Sources)
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	doubted := 0
+	for _, f := range r.Labels {
+		if f.Score > 0 {
+			doubted++
+		}
+	}
+	for _, warning := range r.Warnings {
+		fmt.Fprintln(w, warning)
+	}
+	_, err := fmt.Fprintf(w, "%d copies, %d near copies, %d doubtful labels, %d of unusual light, %d blurred: %s\n", len(r.Copies), len(r.Near),
+		doubted, len(r.Light), len(r.Blurred), page)
+	return err
+}
+
+// dataFeatures are the answers of the backbone that setup fetched, kept in the user's cache.
+func dataFeatures(ctx context.Context, s *pack.Set, stderr io.Writer) ([][]float32, error) {
+	backbone, in, err := imprint.Backbone(ctx, nativeDir(), min(s.Format.Width, 160))
+	if err != nil {
+		return nil, err
+	}
+	cache, err := os.UserCacheDir()
+	if err == nil {
+		cache = filepath.Join(cache, "gleaner", "features")
+	}
+	return features.Of(ctx, s, features.Options{Backbone: backbone, Input: in, Cache: cache, Progress: progress(stderr, "pictures")})
+}
+
+func newDataSplit() *cobra.Command {
+	var shares []float64
+	var seed uint64
+	var folds int
+	var out string
+	c := &cobra.Command{Use: "split SET", Short: "Deal a data set into parts that share nothing",
+		Long: `Deal a data set's examples into parts: each class keeps its share, and what belongs together (a group, a picture, near copies)
+stays in one part. The same seed gives the same parts, and they are written down in SET.split.json.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			s, err := pack.Open(args[0])
+			if err != nil {
+				return dataError(err)
+			}
+			defer s.Close()
+			hashes, flat, err := similar.Hashes(s)
+			if err != nil {
+				return err
+			}
+			cluster := similar.Clusters(len(s.Examples), similar.Pairs(hashes, flat))
+			var part []int
+			if folds > 0 {
+				shares = nil
+				for range folds {
+					shares = append(shares, 1/float64(folds))
+				}
+				part, err = split.Folds(s.Examples, cluster, folds, seed)
+			} else {
+				part, err = split.Parts(s.Examples, cluster, shares, seed)
+			}
+			if err != nil {
+				return &badInput{err}
+			}
+			if out == "" {
+				out = args[0] + ".split.json"
+			}
+			if err := split.Save(out, s, part, shares, seed); err != nil {
+				return err
+			}
+			return splitText(c.OutOrStdout(), s, part, len(shares), out)
+		}}
+	c.Flags().Float64SliceVar(&shares, "shares", []float64{0.7, 0.15, 0.15}, "share of each part: training, validation, test")
+	c.Flags().IntVar(&folds, "folds", 0, "so many parts of one size instead, for cross-validation")
+	c.Flags().Uint64Var(&seed, "seed", 1, "decides among equal ways")
+	c.Flags().StringVarP(&out, "out", "o", "", "the file to write (SET.split.json)")
+	return c
+}
+
+func splitText(w io.Writer, s *pack.Set, part []int, parts int, out string) error {
+	names, _ := pack.Classes(s.Examples)
+	count := map[string][]int{}
+	for i, e := range s.Examples {
+		if count[e.Class] == nil {
+			count[e.Class] = make([]int, parts)
+		}
+		count[e.Class][part[i]]++
+	}
+	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', tabwriter.AlignRight)
+	for _, n := range names {
+		fmt.Fprintf(t, "%s\t%s\t\n", n, strings.Join(strings.Fields(strings.Trim(fmt.Sprint(count[n]), "[]")), "\t"))
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(w, out)
+	return err
+}
+
+func newDataMerge() *cobra.Command {
+	var out string
+	c := &cobra.Command{Use: "merge SET SET...", Short: "Join data sets into one", Args: cobra.MinimumNArgs(2),
+		RunE: func(c *cobra.Command, args []string) error {
+			if out == "" {
+				return &badInput{errors.New("names no file to write: -o all.set")}
+			}
+			var sets []*pack.Set
+			for _, a := range args {
+				s, err := pack.Open(a)
+				if err != nil {
+					return dataError(err)
+				}
+				defer s.Close()
+				sets = append(sets, s)
+			}
+			sum, err := pack.Merge(out, sets...)
+			if err != nil {
+				return dataError(err)
+			}
+			_, err = fmt.Fprintf(c.OutOrStdout(), "%s: %x\n", out, sum)
+			return err
+		}}
+	c.Flags().StringVarP(&out, "out", "o", "", "the file to write")
+	return c
+}
+
+func newDataVerify() *cobra.Command {
+	return &cobra.Command{Use: "verify SET...", Short: "Check every example of data sets against its sum", Args: cobra.MinimumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			for _, a := range args {
+				s, err := pack.Open(a)
+				if err == nil {
+					err = s.Verify()
+					s.Close()
+				}
+				if err != nil {
+					return dataError(err)
+				}
+				fmt.Fprintf(c.OutOrStdout(), "%s: %d examples, %x\n", a, len(s.Examples), s.Identity)
+			}
+			return nil
+		}}
+}
