@@ -16,6 +16,7 @@ import (
 	"gleaner/train/export"
 	"gleaner/train/export/parity"
 	"gleaner/train/net"
+	"gleaner/train/runs"
 	"gleaner/train/step"
 )
 
@@ -93,7 +94,7 @@ func (r *run) gate(file []byte, kind export.Kind) error {
 		r.tell.note("WARNING: this build has no TensorFlow Lite: the bundle's file was not compared with the network")
 		return nil
 	}
-	f, err := os.CreateTemp(r.folder.Dir, ".gate-*.tflite")
+	f, err := os.CreateTemp(r.folder.Dir, runs.TryFile+"*.tflite")
 	if err != nil {
 		return fmt.Errorf("try the file: %w", err)
 	}

@@ -2,21 +2,85 @@ package train
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
+	"encoding/csv"
+	"encoding/json"
 	"errors"
+	"fmt"
+	"image"
+	"image/png"
+	"math/rand/v2"
 	"os"
+	"os/exec"
+	"os/signal"
 	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
 	"testing"
+	"time"
 
 	"gleaner/capture/pictures"
+	"gleaner/model/bundle"
+	"gleaner/train/checkpoint"
+	"gleaner/train/dataset"
+	"gleaner/train/net"
 	"gleaner/train/recipe"
 	"gleaner/train/runs"
+	"gleaner/train/weights"
 )
 
-// garments is an idx folder of the first n pictures of Debian's Fashion-MNIST test set, each pixel of two taken.
+// childEnv makes the test's program a training run with those options, as JSON; childResume one that goes on; childLimit
+// bounds the size of its files, in bytes.
+const (
+	childEnv    = "TRAIN_TEST_OPTIONS"
+	childResume = "TRAIN_TEST_RESUME"
+	childLimit  = "TRAIN_TEST_LIMIT"
+)
+
+func TestMain(m *testing.M) {
+	if os.Getenv(childEnv) == "" {
+		os.Exit(m.Run())
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	o, err := recipe.Parse([]byte(os.Getenv(childEnv)))
+	if err != nil {
+		panic(err)
+	}
+	var limit uint64
+	if _, err := fmt.Sscan(os.Getenv(childLimit), &limit); err == nil {
+		signal.Ignore(syscall.SIGXFSZ)
+		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: limit, Max: limit}); err != nil {
+			panic(err)
+		}
+	}
+	_, err = Fit(ctx, o, os.Getenv(childResume) != "", Reporter{Epoch: func(r runs.Row, _ runs.Timing, _ bool) { fmt.Println("epoch", r.Epoch) }})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// child starts a run in a process of its own.
+func child(t *testing.T, o recipe.Options, env ...string) (c *exec.Cmd, stderr *bytes.Buffer) {
+	t.Helper()
+	c = exec.Command(os.Args[0])
+	c.Env = append(append(os.Environ(), childEnv+"="+string(o.JSON())), env...)
+	stderr = &bytes.Buffer{}
+	c.Stderr = stderr
+	return c, stderr
+}
+
+// fashion is Debian's Fashion-MNIST test set, opened once.
+var fashion = sync.OnceValues(func() (*pictures.Set, error) { return pictures.Open("fashion-mnist") })
+
+// garments is an idx folder of the first n pictures of Debian's Fashion-MNIST test set, at half their size.
 func garments(t testing.TB, n int) string {
 	t.Helper()
-	s, err := pictures.Open("fashion-mnist")
+	s, err := fashion()
 	if err != nil {
 		t.Skip("Fashion-MNIST is absent (Debian: dataset-fashion-mnist)")
 	}
@@ -33,7 +97,8 @@ func garments(t testing.TB, n int) string {
 		}
 		for y := range side {
 			for x := range side {
-				images = append(images, im.Row(2 * y)[3*2*x])
+				a, b := im.Row(2 * y)[6*x:], im.Row(2*y + 1)[6*x:]
+				images = append(images, byte((int(a[0])+int(a[3])+int(b[0])+int(b[3]))/4))
 			}
 		}
 		labels = append(labels, byte(s.Label(i)))
@@ -50,8 +115,12 @@ func garments(t testing.TB, n int) string {
 func options(t testing.TB, dir string, more ...string) recipe.Options {
 	t.Helper()
 	o := recipe.DefaultOptions()
-	for _, s := range append([]string{"data=" + dir, "out=" + filepath.Join(t.TempDir(), "run"), "net=cnn-small", "width=0.25", "units=16",
-		"device=ref", "epochs=3", "batch=16", "lr=0.005", "val=0.25", "flip=true", "shift=1", "average=0.9", "clip=5", "overfit=off", "scan=off"}, more...) {
+	net := "net=cnn-small"
+	if testing.Short() {
+		net = "net=dense"
+	}
+	for _, s := range append([]string{"data=" + dir, "out=" + filepath.Join(t.TempDir(), "run"), net, "width=0.25", "units=16", "device=ref",
+		"epochs=3", "batch=16", "lr=0.005", "val=0.25", "drop=0.1", "flip=true", "shift=1", "clip=5", "overfit=off", "scan=off", "save=0"}, more...) {
 		if err := o.Set(s); err != nil {
 			t.Fatal(err)
 		}
@@ -59,13 +128,12 @@ func options(t testing.TB, dir string, more ...string) recipe.Options {
 	return o
 }
 
-func fit(t testing.TB, o recipe.Options, resume bool) *Result {
+// fit trains and gives what was said meanwhile.
+func fit(t testing.TB, o recipe.Options, resume bool) (r *Result, notes string, err error) {
 	t.Helper()
-	r, err := Fit(t.Context(), o, resume, Reporter{Note: func(s string) { t.Log(s) }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r
+	var b strings.Builder
+	r, err = Fit(t.Context(), o, resume, Reporter{Note: func(s string) { fmt.Fprintln(&b, s) }})
+	return r, b.String(), err
 }
 
 func read(t testing.TB, path ...string) []byte {
@@ -77,16 +145,403 @@ func read(t testing.TB, path ...string) []byte {
 	return b
 }
 
-func TestFit(t *testing.T) {
-	dir := garments(t, 400)
-	o := options(t, dir, "overfit=on", "scan=on")
-	r := fit(t, o, false)
-	t.Logf("%+v", r)
-	t.Logf("%s", read(t, o.Out, runs.LogFile))
-	o2 := options(t, dir)
-	fit(t, o2, false)
-	a, b := read(t, o.Out, runs.BestFile), read(t, o2.Out, runs.BestFile)
-	if !bytes.Equal(a, b) {
-		t.Error("the same seed gives other weights")
+// logged are the log's rows without the times.
+func logged(t testing.TB, dir string) (rows [][]string) {
+	t.Helper()
+	all, err := csv.NewReader(bytes.NewReader(read(t, dir, runs.LogFile))).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range all {
+		rows = append(rows, r[:7])
+	}
+	return rows
+}
+
+// same tells how two finished runs differ, in anything but their times and their folder's name.
+func same(t *testing.T, a, b string) {
+	t.Helper()
+	if x, y := logged(t, a), logged(t, b); !slices.EqualFunc(x, y, slices.Equal[[]string]) {
+		t.Errorf("the logs differ:\n%v\n%v", x, y)
+	}
+	for _, name := range []string{runs.BestFile, runs.BundleDir + "/" + bundle.ModelFile} {
+		if !bytes.Equal(read(t, a, name), read(t, b, name)) {
+			t.Errorf("%s differs", name)
+		}
+	}
+	x, errX := checkpoint.Read(filepath.Join(a, runs.CheckpointFile))
+	y, errY := checkpoint.Read(filepath.Join(b, runs.CheckpointFile))
+	if err := errors.Join(errX, errY); err != nil {
+		t.Fatal(err)
+	}
+	if x.Text[stateKey] != y.Text[stateKey] {
+		t.Errorf("the states differ:\n%s\n%s", x.Text[stateKey], y.Text[stateKey])
+	}
+	for i, v := range x.Arrays {
+		if w := y.Arrays[i]; w.Name != v.Name || !slices.Equal(w.Data, v.Data) {
+			t.Errorf("%s differs", v.Name)
+		}
 	}
 }
+
+// TestFit trains for real: it gets well above chance, says what it found before, and leaves everything in the run's folder.
+func TestFit(t *testing.T) {
+	n, epochs, bar := 500, 6, 0.5
+	if testing.Short() {
+		n, epochs, bar = 200, 3, 0.2
+	}
+	o := options(t, garments(t, n), "net=cnn-small", "overfit=on", "scan=on", fmt.Sprint("epochs=", epochs), "average=0.9", "schedule=onecycle", "units=32", "flip=false", "rates=conv:0.5")
+	r, notes, err := fit(t, o, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := logged(t, o.Out)
+	if r.Best.Epoch == 0 || r.Best.ValAcc < bar || r.Last.Epoch != epochs || len(rows) != epochs+1 {
+		t.Errorf("best %+v, last %+v, %d rows", r.Best, r.Last, len(rows))
+	}
+	for _, want := range []string{"one batch alone is learnt: ", "learning rates: the loss falls fastest at "} {
+		if !strings.Contains(notes, want) {
+			t.Errorf("%q is not in what it said: %s", want, notes)
+		}
+	}
+	b, err := bundle.Open(r.Bundle)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b.Manifest.Name != "run" || b.Manifest.Accuracy != r.Best.ValAcc || len(b.Labels) != 10 || b.Manifest.Input.Width != 14 {
+		t.Errorf("the bundle is %+v", b.Manifest)
+	}
+	stored, ok, err := runs.Stored(o.Out, nil)
+	if err != nil || !ok || string(stored.JSON()) != string(o.JSON()) {
+		t.Errorf("the options are kept as %s, %v", stored.JSON(), err)
+	}
+	made, _, err := recipe.Network(&o, []int{14, 14, 1}, garmentHeads())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := weights.Load(filepath.Join(o.Out, runs.BestFile), made, garmentHeads()); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestResumeAfterKill kills a run again and again at random moments, and goes on each time: in the end it is as if nothing had
+// happened, to the last bit.
+func TestResumeAfterKill(t *testing.T) {
+	dir := garments(t, 200)
+	more := []string{"save=4", "optimiser=adamw", "average=0.95", "schedule=plateau", "wait=0", "epochs=4", "smoothing=0.1"}
+	calm := options(t, dir, more...)
+	if _, _, err := fit(t, calm, false); err != nil {
+		t.Fatal(err)
+	}
+	o := options(t, dir, more...)
+	r := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 1))
+	kills := 0
+	var env []string
+	for range 40 {
+		c, stderr := child(t, o, env...)
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		kill := time.AfterFunc(time.Duration(20+r.IntN(250))*time.Millisecond, func() { _ = c.Process.Kill() })
+		err := c.Wait()
+		kill.Stop()
+		if err == nil {
+			break
+		}
+		if !c.ProcessState.Sys().(syscall.WaitStatus).Signaled() {
+			t.Fatalf("%v: %s", err, stderr)
+		}
+		kills++
+		env = []string{childResume + "=1"}
+	}
+	if _, _, err := fit(t, o, true); err != nil { // also when it was finished already
+		t.Fatal(err)
+	}
+	t.Logf("killed %d times", kills)
+	same(t, calm.Out, o.Out)
+	if left, _ := filepath.Glob(filepath.Join(o.Out, ".*")); len(left) != 1 {
+		t.Errorf("%v is left", left)
+	}
+}
+
+// TestInterrupt: Ctrl-C leaves a checkpoint to go on from and a bundle, whenever it comes.
+func TestInterrupt(t *testing.T) {
+	dir := garments(t, 200)
+	calm := options(t, dir, "epochs=2", "save=4")
+	if _, _, err := fit(t, calm, false); err != nil {
+		t.Fatal(err)
+	}
+	for _, at := range []int{1, 13} { // in the first epoch, when nothing is best yet, and in the second
+		o := options(t, dir, "epochs=2", "save=4")
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		r, err := Fit(ctx, o, false, Reporter{Step: func(p Progress) {
+			if p.Step >= at || p.Step == 9 && at > 9 {
+				cancel()
+			}
+		}})
+		if !errors.Is(err, ErrInterrupted) || !strings.Contains(err.Error(), "--resume goes on from there") || r == nil {
+			t.Fatalf("got %v", err)
+		}
+		if b, err := bundle.Open(r.Bundle); err != nil || len(b.Labels) != 10 {
+			t.Errorf("the bundle: %v", err)
+		}
+		if _, notes, err := fit(t, o, true); err != nil || !strings.Contains(notes, "goes on from step ") {
+			t.Errorf("%v, it said %s", err, notes)
+		}
+		same(t, calm.Out, o.Out)
+	}
+}
+
+// TestSignal: in a process of its own, on a real signal.
+func TestSignal(t *testing.T) {
+	o := options(t, garments(t, 200), "epochs=10000", "scan=off")
+	c, stderr := child(t, o)
+	out, err := c.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	one := make([]byte, 1)
+	if _, err := out.Read(one); err != nil { // an epoch is over
+		t.Fatal(err)
+	}
+	if err := c.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	err = c.Wait()
+	if c.ProcessState.ExitCode() != 1 || !strings.HasPrefix(stderr.String(), "interrupted in epoch ") || strings.Count(stderr.String(), "\n") != 1 {
+		t.Errorf("%v: %s", err, stderr)
+	}
+	if _, err := bundle.Open(filepath.Join(o.Out, runs.BundleDir)); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestDiverged: numbers that become NaN end the run, name the layer, and harm no checkpoint.
+func TestDiverged(t *testing.T) {
+	o := options(t, garments(t, 200), "optimiser=sgd", "momentum=0", "nesterov=false", "lr=1e6", "clip=0", "schedule=constant", "save=1", "drop=-1", "shift=0")
+	_, _, err := fit(t, o, false)
+	var d *DivergedError
+	if !errors.As(err, &d) {
+		t.Fatalf("got %v", err)
+	}
+	if d.Layer == "" || d.Step < 2 || !strings.Contains(err.Error(), fmt.Sprintf("the checkpoint of step %d is kept", d.Step-1)) ||
+		!strings.Contains(err.Error(), "lower lr") || strings.Contains(err.Error(), "\n") {
+		t.Errorf("it says %v", err)
+	}
+	f, err := checkpoint.Read(filepath.Join(o.Out, runs.CheckpointFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range f.Arrays {
+		if slices.ContainsFunc(a.Data, notFinite) {
+			t.Errorf("the checkpoint has numbers in %s that are not finite", a.Name)
+		}
+	}
+	if _, _, err := fit(t, o, true); !errors.As(err, &d) { // and it diverges again, in the same step
+		t.Errorf("it goes on with %v", err)
+	}
+}
+
+// TestFullDisk: when there is no room for a checkpoint, the old one stays, and once there is room the run goes on from it.
+func TestFullDisk(t *testing.T) {
+	dir := garments(t, 200)
+	calm := options(t, dir, "save=4")
+	if _, _, err := fit(t, calm, false); err != nil {
+		t.Fatal(err)
+	}
+	size := len(read(t, calm.Out, runs.CheckpointFile))
+	o := options(t, dir, "save=4")
+	// The first checkpoint, without the best weights, fits; the second, which has them, does not.
+	c, stderr := child(t, o, childLimit+"="+fmt.Sprint(size*7/8))
+	if err := c.Run(); c.ProcessState.ExitCode() != 1 {
+		t.Fatalf("%v: %s", err, stderr)
+	}
+	for _, want := range []string{"the limit on the size of files is reached", "what was there before is kept", "--resume goes on from step 8"} {
+		if !strings.Contains(stderr.String(), want) {
+			t.Errorf("%q is not in %s", want, stderr)
+		}
+	}
+	if _, _, err := fit(t, o, true); err != nil {
+		t.Fatal(err)
+	}
+	same(t, calm.Out, o.Out)
+}
+
+// TestResumeRefuses what is not this run's checkpoint, in one line that names the difference, and leaves it as it is.
+func TestResumeRefuses(t *testing.T) {
+	dir := garments(t, 200)
+	o := options(t, dir, "epochs=1", "net=cnn-small")
+	if _, _, err := fit(t, o, false); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(o.Out, runs.CheckpointFile)
+	good := read(t, path)
+	other := func(set ...string) recipe.Options {
+		return options(t, dir, append([]string{"epochs=1", "net=cnn-small", "out=" + o.Out}, set...)...)
+	}
+	change := func(f func(c *checkpoint.File)) func() {
+		return func() {
+			c, err := checkpoint.Read(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			f(c)
+			if err := checkpoint.Write(path, c); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	at := func(f func(s *state)) func() {
+		return change(func(c *checkpoint.File) {
+			var s state
+			if err := json.Unmarshal([]byte(c.Text[stateKey]), &s); err != nil {
+				t.Fatal(err)
+			}
+			f(&s)
+			b, _ := json.Marshal(s)
+			c.Text[stateKey] = string(b)
+		})
+	}
+	for _, c := range []struct {
+		name   string
+		o      recipe.Options
+		before func()
+		want   string
+	}{
+		{"another network", other("net=dense"), nil, "it is of the network cnn-small, and this run trains dense"},
+		{"another width", other("width=0.5"), nil, "conv/w is [8 3 3 1] in it, and [16 3 3 1] in cnn-small of this run"},
+		{"another optimiser", other("optimiser=sgd"), nil, "it has no conv/w:velocity, which cnn-small has as [8 3 3 1]"},
+		{"other pictures", other("data=" + garments(t, 199)), nil, "its pictures were others than those of data="},
+		{"damaged", o, func() { _ = os.WriteFile(path, good[:len(good)-5], 0o644) }, "damaged"},
+		{"another format", o, change(func(c *checkpoint.File) { c.Text["format"] = "gleaner checkpoint 9" }), `its format is "gleaner checkpoint 9"`},
+		{"beyond the end", o, at(func(s *state) { s.Step = 1000 }), "which is no place in this run"},
+		{"negative", o, at(func(s *state) { s.Batch = -1 }), "which is no place in this run"},
+		{"best missing", o, change(func(c *checkpoint.File) { c.Arrays = c.Arrays[:len(c.Arrays)-1] }), "its best weights are not complete"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if err := os.WriteFile(path, good, 0o644); err != nil {
+				t.Fatal(err)
+			}
+			if c.before != nil {
+				c.before()
+			}
+			is := read(t, path)
+			_, _, err := fit(t, c.o, true)
+			var in *InputError
+			if !errors.As(err, &in) || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), path) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("got %v, want %q and the path", err, c.want)
+			}
+			if !bytes.Equal(read(t, path), is) {
+				t.Error("the file was changed")
+			}
+		})
+	}
+}
+
+// TestFitRefuses what cannot be trained, before anything is written.
+func TestFitRefuses(t *testing.T) {
+	dir := garments(t, 40)
+	root := t.TempDir()
+	one := filepath.Join(root, "one", "can")
+	if err := errors.Join(os.MkdirAll(one, 0o755), os.WriteFile(filepath.Join(one, "1.png"), tinyPNG, 0o644), os.Mkdir(filepath.Join(root, "empty"), 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ name, set, want string }{
+		{"no pictures", "data=" + root + "/empty", "no labelled picture"},
+		{"one class", "data=" + root + "/one", "all 1 pictures are of one class, can"},
+		{"nothing there", "data=" + root + "/none", "no such file"},
+		{"network", "net=resnet99", `no network is called "resnet99"`},
+		{"shapes", "net=cnn-deep", "layer pool"},
+		{"freeze", "freeze=nope", `no layer that begins with "nope"`},
+		{"rates", "rates=nope:2", "rates=nope:2: network cnn-small has no layer that begins so"},
+		{"warm-up", "warmup=3", "the warm-up of "},
+		{"start", "start=" + root + "/none.safetensors", "none.safetensors: no such file"},
+		{"import", "net=" + root + "/none.tflite", "no such file"},
+		{"validation class", "val=" + root + "/one", `the class "can" is not one that is trained`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			o := options(t, dir, "net=cnn-small", c.set)
+			if c.name == "shapes" {
+				o.Size = 8
+			}
+			_, _, err := fit(t, o, false)
+			var in *InputError
+			if !errors.As(err, &in) || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("got %v, want %q", err, c.want)
+			}
+			if _, err := os.Stat(filepath.Join(o.Out, runs.OptionsFile)); err == nil {
+				t.Error("a run was begun")
+			}
+		})
+	}
+	o := options(t, dir, "epochs=1")
+	if _, _, err := fit(t, o, false); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := fit(t, o, false); err == nil || !strings.Contains(err.Error(), "holds a run already: --resume goes on with it") {
+		t.Errorf("a folder in use: %v", err)
+	}
+}
+
+// TestStart: weights of one run begin another, frozen layers stay as they were.
+func TestStart(t *testing.T) {
+	dir := garments(t, 120)
+	first := options(t, dir, "epochs=1", "net=cnn-small")
+	if _, _, err := fit(t, first, false); err != nil {
+		t.Fatal(err)
+	}
+	next := options(t, dir, "epochs=1", "net=cnn-small", "start="+filepath.Join(first.Out, runs.BestFile), "freeze=conv", "decay=0.1")
+	if _, _, err := fit(t, next, false); err != nil {
+		t.Fatal(err)
+	}
+	n, _, err := recipe.Network(&first, []int{14, 14, 1}, garmentHeads())
+	if err != nil {
+		t.Fatal(err)
+	}
+	load := func(o recipe.Options) net.Weights {
+		w, err := weights.Load(filepath.Join(o.Out, runs.BestFile), n, garmentHeads())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return w
+	}
+	a, b := load(first), load(next)
+	if !slices.Equal(a["conv/w"], b["conv/w"]) || slices.Equal(a["dense/w"], b["dense/w"]) {
+		t.Error("the frozen layer learnt, or the other did not")
+	}
+}
+
+// TestPatience ends a run that gets no better, and an end reached early stays the end.
+func TestPatience(t *testing.T) {
+	o := options(t, garments(t, 120), "epochs=50", "lr=1e-12", "patience=2", "schedule=constant")
+	r, _, err := fit(t, o, false)
+	if err != nil || !r.Early || r.Last.Epoch != 3 || r.Best.Epoch != 1 {
+		t.Fatalf("%v, %+v", err, r)
+	}
+	again, _, err := fit(t, o, true)
+	if err != nil || again.Last != r.Last || again.Best != r.Best {
+		t.Errorf("gone on: %v, %+v", err, again)
+	}
+}
+
+// garmentHeads is the head of the garments.
+func garmentHeads() []dataset.Head {
+	s, err := fashion()
+	if err != nil {
+		panic(err) // the caller has the pictures
+	}
+	return []dataset.Head{{Name: "class", Labels: s.Labels()}}
+}
+
+// tinyPNG is a picture of one pixel.
+var tinyPNG = func() []byte {
+	var b bytes.Buffer
+	if err := png.Encode(&b, image.NewGray(image.Rect(0, 0, 1, 1))); err != nil {
+		panic(err)
+	}
+	return b.Bytes()
+}()

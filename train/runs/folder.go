@@ -90,13 +90,35 @@ func Open(dir string, resume bool) (*Folder, error) {
 			}
 		}
 	}
-	for _, path := range []string{f.Options(), f.Log(), f.Checkpoint(), f.Best()} {
-		if err := checkpoint.Sweep(path); err != nil {
-			f.Close()
-			return nil, err
-		}
+	if err := f.sweep(); err != nil {
+		f.Close()
+		return nil, err
 	}
 	return f, nil
+}
+
+// TryFile begins the name of a file that a bundle's network is tried in.
+const TryFile = ".try-"
+
+// sweep removes what a process that was killed left half done.
+func (f *Folder) sweep() error {
+	for _, path := range []string{f.Options(), f.Log(), f.Checkpoint(), f.Best()} {
+		if err := checkpoint.Sweep(path); err != nil {
+			return err
+		}
+	}
+	entries, err := os.ReadDir(f.Dir)
+	if err != nil {
+		return fmt.Errorf("sweep %s: %w", f.Dir, cause(err))
+	}
+	for _, e := range entries {
+		if name := e.Name(); strings.HasPrefix(name, TryFile) || strings.HasPrefix(name, ".new-") { // the latter a bundle's
+			if err := os.RemoveAll(filepath.Join(f.Dir, name)); err != nil {
+				return fmt.Errorf("sweep %s: %w", f.Dir, cause(err))
+			}
+		}
+	}
+	return nil
 }
 
 // Close lets another process have the folder.

@@ -1,0 +1,68 @@
+package train
+
+import (
+	"errors"
+	"time"
+
+	"gleaner/train/runs"
+)
+
+// ErrInterrupted says that the context ended before the training did. What was reached is saved.
+var ErrInterrupted = errors.New("interrupted")
+
+// InputError marks an error as the fault of what was given: an option, the pictures, the network, a file.
+type InputError struct{ Err error }
+
+func (e *InputError) Error() string { return e.Err.Error() }
+
+// Unwrap gives the cause.
+func (e *InputError) Unwrap() error { return e.Err }
+
+// Reporter is told how a run goes, on the run's goroutine. Functions that are nil are not called.
+type Reporter struct {
+	Note    func(line string)     // something that a person should know
+	Decoded func(done, total int) // pictures, before the run; from several goroutines, one at a time
+	Step    func(p Progress)      // a few times a second
+	Epoch   func(r runs.Row, t runs.Timing, best bool)
+}
+
+func (t *Reporter) note(line string) {
+	if t.Note != nil {
+		t.Note(line)
+	}
+}
+
+// Progress is where a run is.
+type Progress struct {
+	Epoch, Epochs int     // from 1
+	Step, Steps   int     // steps that are done, of all epochs
+	Batch         int     // pictures per step
+	Loss          float64 // mean of the epoch so far
+	CPU           float64 // milliseconds of processor time per picture of the epoch so far
+}
+
+// Result is what a run came to.
+type Result struct {
+	Best     runs.Row // the epoch whose weights are the best; epoch 0: none was finished, and the bundle has the last weights
+	Last     runs.Row // the last epoch that was finished
+	Early    bool     // it ended because nothing got better
+	Tested   bool     // the test pictures were looked at
+	TestLoss float64
+	TestAcc  float64
+	Bundle   string // its folder
+}
+
+// often is the time between two calls of Reporter.Step.
+const often = 200 * time.Millisecond
+
+// progress tells the reporter where the run is, now and then.
+func (r *run) progress(began *runs.Stopwatch) {
+	now := time.Now()
+	if r.tell.Step == nil || now.Sub(r.told) < often && r.state.Batch < r.perEpoch {
+		return
+	}
+	r.told = now
+	t := began.Lap()
+	r.tell.Step(Progress{Epoch: r.state.Epoch + 1, Epochs: r.o.Epochs, Step: r.state.Step, Steps: r.o.Epochs * r.perEpoch,
+		Batch: r.o.Batch, Loss: r.state.Loss / float64(max(1, r.state.Batch)), CPU: t.CPU})
+}
