@@ -115,6 +115,11 @@ func (r *Results) add(name string, d []float32) {
 	r.Arrays = append(r.Arrays, widen(d))
 }
 
+// First are the first n arrays.
+func (r *Results) First(n int) *Results {
+	return &Results{r.Names[:n], r.Arrays[:n], r.Gradients}
+}
+
 // small is the share of the greatest of a network's gradients that a parameter's gradients are measured by if all of them are
 // smaller: some are 0 but for rounding, such as those of a shift that the next batch norm takes out again.
 const small = 1e-3

@@ -85,15 +85,16 @@ var optimisers = []struct {
 }
 
 // CheckOptimisers follows each optimiser on a loss of ½·λ·Σ(w-w0)², in float64, through twelve steps of changing rates, and
-// compares the loss, the norm, the parameters and all state with the rules written out. worst is the greatest difference,
-// relative to numbers above 1, and where says which.
-func CheckOptimisers() (worst float64, where string, err error) {
+// compares the loss, the norm, the parameters and all state with the rules written out. It tells note the greatest difference
+// of each, relative to numbers above 1, and where it is.
+func CheckOptimisers(note func(worst float64, where string)) error {
 	for _, o := range optimisers {
 		q, err := newQuadratic(o.opt)
 		if err != nil {
-			return 0, "", fmt.Errorf("optimiser %s: %w", o.name, err)
+			return fmt.Errorf("optimiser %s: %w", o.name, err)
 		}
-		note := func(what string, got, want float64) {
+		worst, where := 0.0, o.name
+		err = q.follow(o.opt, o.rule, func(what string, got, want float64) {
 			off := math.Abs(got-want) / max(1, math.Abs(want))
 			if math.IsNaN(off) {
 				off = math.Inf(1)
@@ -101,12 +102,13 @@ func CheckOptimisers() (worst float64, where string, err error) {
 			if off > worst {
 				worst, where = off, fmt.Sprintf("%s: %s is %.15g and should be %.15g", o.name, what, got, want)
 			}
+		})
+		if err != nil {
+			return fmt.Errorf("optimiser %s: %w", o.name, err)
 		}
-		if err := q.follow(o.opt, o.rule, note); err != nil {
-			return 0, "", fmt.Errorf("optimiser %s: %w", o.name, err)
-		}
+		note(worst, where)
 	}
-	return worst, where, nil
+	return nil
 }
 
 // quadratic is a loss whose optimum each parameter's start is, beside the twins of its numbers.
