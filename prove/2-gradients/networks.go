@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"strings"
 
@@ -10,26 +11,35 @@ import (
 	"gleaner/train/net"
 )
 
-// network is a preset with options.
+// network is a preset with options, and how it is trained.
 type network struct {
 	name    string
 	options net.Options
 	batch   int
+	how     string // what is special about its training, for messages
+	train   net.TrainOptions
+	freeze  []string
 }
 
-// networks are all presets at a size that float64 can walk around in: every layer is there, with few channels.
+// networks are all presets at a size that float64 can walk around in: every layer is there, with few channels. Behind them are
+// some again, with what else train/net puts into a training program.
 var networks = []network{
-	{"head", net.Options{Input: engine.Shape{40}, Units: 16, Heads: twoHeads}, 6},
-	{"dense", net.Options{Input: engine.Shape{10, 10, 1}, Units: 24, Drop: 0.2}, 4},
-	{"cnn-small", net.Options{Input: engine.Shape{12, 12, 1}, Units: 16}, 4},
-	{"cnn-deep", net.Options{Input: engine.Shape{32, 32, 3}, Width: 0.25, Units: 16}, 3},
-	{"cnn-bn", net.Options{Input: engine.Shape{16, 16, 3}, Width: 0.25}, 4},
-	{"vgg16", net.Options{Input: engine.Shape{32, 32, 3}, Width: 0.125, Units: 16}, 3},
-	{"resnet-small", net.Options{Input: engine.Shape{16, 16, 1}, Width: 0.5, Heads: twoHeads}, 4},
-	{"resnet18", net.Options{Input: engine.Shape{64, 64, 3}, Width: 0.125}, 4},
-	{"resnet50", net.Options{Input: engine.Shape{64, 64, 3}, Width: 0.125}, 4},
-	{"mobilenetv2", net.Options{Input: engine.Shape{64, 64, 3}, Width: 0.25}, 4},
-	{"densenet121", net.Options{Input: engine.Shape{64, 64, 3}, Width: 0.25}, 4},
+	{name: "head", options: net.Options{Input: engine.Shape{40}, Units: 16, Heads: twoHeads}, batch: 6},
+	{name: "dense", options: net.Options{Input: engine.Shape{10, 10, 1}, Units: 24, Drop: 0.2}, batch: 4},
+	{name: "cnn-small", options: net.Options{Input: engine.Shape{12, 12, 1}, Units: 16}, batch: 4},
+	{name: "cnn-deep", options: net.Options{Input: engine.Shape{32, 32, 3}, Width: 0.25, Units: 16}, batch: 3},
+	{name: "cnn-bn", options: net.Options{Input: engine.Shape{16, 16, 3}, Width: 0.25}, batch: 4},
+	{name: "vgg16", options: net.Options{Input: engine.Shape{32, 32, 3}, Width: 0.125, Units: 16}, batch: 3},
+	{name: "resnet-small", options: net.Options{Input: engine.Shape{16, 16, 1}, Width: 0.5, Heads: twoHeads}, batch: 4},
+	{name: "resnet18", options: net.Options{Input: engine.Shape{64, 64, 3}, Width: 0.125}, batch: 4},
+	{name: "resnet50", options: net.Options{Input: engine.Shape{64, 64, 3}, Width: 0.125}, batch: 4},
+	{name: "mobilenetv2", options: net.Options{Input: engine.Shape{64, 64, 3}, Width: 0.25}, batch: 4},
+	{name: "densenet121", options: net.Options{Input: engine.Shape{64, 64, 3}, Width: 0.25}, batch: 3},
+	{name: "resnet-small", options: net.Options{Input: engine.Shape{16, 16, 1}, Width: 0.5, Heads: twoHeads}, batch: 4,
+		how: ", half of it frozen, focal loss, L2 towards the start", freeze: []string{"stem", "stage1"}, train: net.TrainOptions{
+			Losses: []engine.Loss{{Gamma: 2, Smoothing: 0.1}, {Weights: []float32{1, 2, 0.5}}}, Share: []float64{1, 0.3}, ToStart: 0.01}},
+	{name: "cnn-bn", options: net.Options{Input: engine.Shape{16, 16, 3}, Width: 0.25}, batch: 4,
+		how: ", folded, rounded to 48 bits", train: net.TrainOptions{Quantise: 48}},
 }
 
 var twoHeads = []net.Head{{Name: "material", Classes: 5}, {Name: "contamination", Classes: 3, Independent: true}}
@@ -37,10 +47,6 @@ var twoHeads = []net.Head{{Name: "material", Classes: 5}, {Name: "contamination"
 // net is the network's training program, with numbers from a seed.
 func (c network) net() (*enginetest.Net, error) {
 	n, err := net.New(c.name, c.options)
-	if err != nil {
-		return nil, err
-	}
-	p, err := n.Training(c.batch, net.TrainOptions{Optimiser: engine.Optimiser{Kind: "sgd"}, Seed: 3})
 	if err != nil {
 		return nil, err
 	}
@@ -53,7 +59,31 @@ func (c network) net() (*enginetest.Net, error) {
 			}
 		}
 	}
-	return enginetest.FromTraining(fmt.Sprintf("%s %v", c.name, n.Input), p, w, func(v *engine.Value) []float32 {
+	if c.train.Quantise > 0 {
+		if n, w, err = n.Fold(w); err != nil {
+			return nil, err
+		}
+	}
+	if err := n.Freeze(c.freeze...); err != nil {
+		return nil, err
+	}
+	c.train.Optimiser, c.train.Seed = engine.Optimiser{Kind: "sgd"}, 3
+	p, err := n.Training(c.batch, c.train)
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(w, n.StartStates(w))
+	for _, v := range p.Vars() {
+		switch {
+		case strings.HasSuffix(v.Name, "/range"):
+			w[v.Name] = []float32{-50, 60} // wide: a range's ends are kinks
+		case strings.HasSuffix(v.Name, ":start"):
+			for i := range w[v.Name] {
+				w[v.Name][i] += r.Float32() - 0.5
+			}
+		}
+	}
+	return enginetest.FromTraining(fmt.Sprintf("%s %v%s", c.name, n.Input, c.how), p, w, func(v *engine.Value) []float32 {
 		d := make([]float32, v.Shape.Size())
 		for i := range d {
 			d[i] = 2*r.Float32() - 1
