@@ -3,6 +3,7 @@ package export
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"gleaner/train/engine"
 	"gleaner/train/export/clip"
@@ -89,13 +90,13 @@ func (c *Calibration) measure(p *engine.Program, net *plan) error {
 	if err := c.pass(run, &q, net.input, meters, (*meter).range_); err != nil {
 		return err
 	}
-	if c.Clip == LeastSquares {
+	if c.Clip == LeastSquares { // but not of logits: two that were both cut off would be one answer
 		if err := c.pass(run, &q, net.input, meters, (*meter).count); err != nil {
 			return err
 		}
 	}
 	for _, m := range meters {
-		if m.hist != nil {
+		if m.hist != nil && !m.array.logits {
 			m.span.lo, m.span.hi = m.hist.LeastSquares()
 		}
 		g := m.array.group.root()
@@ -150,13 +151,11 @@ func Inputs(p *engine.Program) (all [][]float32, picture []float32) {
 }
 
 func widen(s span, known bool, v []float32) span {
-	if !known {
-		s = span{v[0], v[0]}
+	seen := span{slices.Min(v), slices.Max(v)}
+	if known {
+		seen = seen.with(s)
 	}
-	for _, x := range v {
-		s.lo, s.hi = min(s.lo, x), max(s.hi, x)
-	}
-	return s
+	return seen
 }
 
 // range_ widens the range to hold v.

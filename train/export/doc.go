@@ -48,12 +48,10 @@ type Options struct {
 	// Calibration measures the activations of an int8 network. A network that was trained with fake quantisation brings the
 	// ranges along and needs it only for arrays in between that training left alone.
 	Calibration *Calibration
-	// Input is the element type of an int8 file's input: flat.Int8, flat.UInt8 or flat.Float32; the zero Options mean int8,
-	// which classify/prep fills without a detour.
+	// Input is the element type of an int8 file's input; int8 by itself, which classify/prep fills without a detour.
 	Input InputType
-	// Integer leaves the outputs of an int8 file int8: probabilities with scale 1/256 and zero point -128. Without it they are
-	// float32, and a softmax or sigmoid in the last place is computed in float32 out of dequantised logits: closer to the
-	// network's, and what it costs cannot be measured.
+	// Integer leaves the outputs of an int8 file int8, probabilities with scale 1/256 and zero point -128. Without it a softmax or
+	// sigmoid in the last place is computed in float32 out of dequantised logits, closer to the network's and at no cost.
 	Integer bool
 }
 
@@ -105,7 +103,6 @@ func Write(p *engine.Program, values Values, o Options) (*File, error) {
 	f := &File{Bytes: b}
 	for _, l := range net.layers {
 		f.MACs += l.macs()
-		f.Weights += int64(len(l.w) + len(l.b))
 	}
 	return f, nil
 }

@@ -2,6 +2,7 @@ package export
 
 import (
 	"fmt"
+	"math"
 
 	"gleaner/model/flat"
 	"gleaner/train/engine"
@@ -35,11 +36,11 @@ func emit(net *plan, o Options) (*flat.Model, error) {
 		}
 	}
 	for _, a := range net.outputs {
-		x := e.flat(a)
-		if e.int8() && !a.real && !o.Integer {
-			x = e.float(a)
+		of := e.flat
+		if e.int8() && !o.Integer {
+			of = e.float
 		}
-		e.m.Graphs[0].Outputs = append(e.m.Graphs[0].Outputs, x)
+		e.m.Graphs[0].Outputs = append(e.m.Graphs[0].Outputs, of(a))
 	}
 	return e.m, nil
 }
@@ -70,23 +71,22 @@ func (e *emitter) quant(t int, q params) {
 
 // input adds the network's input; one that is not int8 has a QUANTIZE behind it.
 func (e *emitter) input(a *array) error {
-	q, x := e.own(a), 0
-	switch {
-	case !e.int8() || e.o.Input == InputInt8:
-		x = e.tensor(a.name, q, a.shape...)
-		e.forms[form{of: a, q: q}] = x
-	case e.o.Input == InputUInt8 || e.o.Input == InputFloat32:
-		if e.o.Input == InputFloat32 {
-			x = e.m.AddTensor(a.name, flat.Float32, a.shape...)
-		} else {
-			x = e.m.AddTensor(a.name, flat.UInt8, a.shape...)
-			e.quant(x, params{q.scale, q.zero + 128})
+	q := e.own(a)
+	x := e.tensor(a.name, q, a.shape...)
+	e.forms[form{of: a, q: q}] = x
+	if e.int8() && e.o.Input != InputInt8 {
+		y := e.m.AddTensor(a.name+"/real", flat.Float32, a.shape...)
+		version := 1
+		switch e.o.Input {
+		case InputFloat32:
+		case InputUInt8:
+			e.m.Graphs[0].Tensors[y].Type, version = flat.UInt8, 2
+			e.quant(y, params{q.scale, q.zero + 128})
+		default:
+			return fmt.Errorf("the input type %d is not known", e.o.Input)
 		}
-		y := e.tensor(a.name+"/int8", q, a.shape...)
-		e.m.AddOp(flat.OpQuantize, map[InputType]int{InputUInt8: 2, InputFloat32: 1}[e.o.Input], []int{x}, []int{y}, flat.Options{})
-		e.forms[form{of: a, q: q}] = y
-	default:
-		return fmt.Errorf("the input type %d is not known", e.o.Input)
+		e.m.AddOp(flat.OpQuantize, version, []int{y}, []int{x}, flat.Options{})
+		x = y
 	}
 	e.m.Graphs[0].Inputs = []int{x}
 	return nil
@@ -259,17 +259,16 @@ func (e *emitter) padded(a *array, pad margins, least bool) int {
 	x := e.picture(a)
 	y := e.tensor(a.name+"/padded", f.q, s[0], s[1]+pad.top+pad.bottom, s[2]+pad.left+pad.right, s[3])
 	p := e.m.AddConst(a.name+"/margins", flat.Int32, flat.Int32Bytes([]int{0, 0, pad.top, pad.bottom, pad.left, pad.right, 0, 0}), 4, 2)
-	switch {
-	case !least:
-		e.m.AddOp(flat.OpPad, e.version(2), []int{x, p}, []int{y}, flat.Options{})
-	case e.int8():
-		c := e.m.AddConst(a.name+"/least", flat.Int8, []byte{0x80}, 1)
-		e.quant(c, f.q)
-		e.m.AddOp(flat.OpPadV2, 2, []int{x, p, c}, []int{y}, flat.Options{})
-	default:
-		c := e.m.AddConst(a.name+"/least", flat.Float32, flat.Float32Bytes([]float32{-3e38}), 1)
-		e.m.AddOp(flat.OpPadV2, 1, []int{x, p, c}, []int{y}, flat.Options{})
+	code, in := flat.OpPad, []int{x, p}
+	if least {
+		t, v := flat.Float32, flat.Float32Bytes([]float32{-math.MaxFloat32})
+		if e.int8() {
+			t, v = flat.Int8, []byte{0x80}
+		}
+		code, in = flat.OpPadV2, append(in, e.m.AddConst(a.name+"/least", t, v, 1))
+		e.m.Graphs[0].Tensors[in[2]].Quant = e.m.Graphs[0].Tensors[x].Quant
 	}
+	e.m.AddOp(code, e.version(2), in, []int{y}, flat.Options{})
 	e.forms[f] = y
 	return y
 }
