@@ -194,9 +194,10 @@ func assign(v reflect.Value, s string) error {
 // nearest is the key that a misspelt one most likely meant: the first that begins with it, or the one at the least edit
 // distance (Levenshtein 1966), at most 2 and less than half its length.
 func (o *Options) nearest(name string) (best string) {
+	name = strings.ToLower(name)
 	least := min(2, (len(name)-1)/2) + 1
 	for _, k := range o.Keys() {
-		if len(name) > 1 && strings.HasPrefix(k.Name, name) {
+		if k.Name == name || len(name) > 1 && strings.HasPrefix(k.Name, name) {
 			return k.Name
 		}
 		if d := distance(name, k.Name); d < least {

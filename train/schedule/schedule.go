@@ -55,10 +55,10 @@ func (s Rate) At(step int, scale float64) float64 {
 }
 
 func (s Rate) cycle(step int) float64 {
-	top := cycleRise*float64(s.Total) - 1
+	top := max(cycleRise*float64(s.Total)-1, 0)
 	last := float64(s.Total - 1)
 	at := float64(step)
-	if at <= top {
+	if at < top {
 		return halfCosine(cycleStart, 1, at/top)
 	}
 	return halfCosine(1, cycleEnd, (at-top)/max(last-top, 1))

@@ -1,0 +1,132 @@
+package runs
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"gleaner/train/recipe"
+)
+
+func open(t *testing.T, dir string, resume bool) *Folder {
+	t.Helper()
+	f, err := Open(dir, resume)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(text), 0o644)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func text(t *testing.T, path string) string {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+func TestOpen(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "a", "run")
+	f := open(t, dir, false)
+	var used *UsedError
+	if _, err := Open(dir, true); !errors.As(err, &used) || !strings.Contains(err.Error(), "another process trains there") {
+		t.Errorf("opened twice: %v", err)
+	}
+	f.Close()
+	for _, left := range []string{".options.json12", ".log.csv345", "." + CheckpointFile + "9", TryFile + "1.tflite", ".new-7/bundle.json"} {
+		write(t, filepath.Join(dir, left), "x")
+	}
+	f = open(t, dir, false)
+	defer f.Close()
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) != 1 || entries[0].Name() != lockFile {
+		t.Errorf("left are %v", entries)
+	}
+	write(t, f.Checkpoint(), "x")
+	f.Close()
+	if _, err := Open(dir, false); !errors.As(err, &used) || !strings.Contains(err.Error(), "holds a run already: --resume goes on with it") {
+		t.Errorf("a folder in use: %v", err)
+	}
+	file := filepath.Join(t.TempDir(), "file")
+	write(t, file, "x")
+	if _, err := Open(file, false); !errors.As(err, &used) || !strings.Contains(err.Error(), "cannot be made: not a directory") {
+		t.Errorf("a file: %v", err)
+	}
+}
+
+func TestStored(t *testing.T) {
+	dir := t.TempDir()
+	if _, ok, err := Stored(dir, nil); ok || err != nil {
+		t.Errorf("nothing is stored: %v, %v", ok, err)
+	}
+	f := open(t, dir, false)
+	defer f.Close()
+	o := recipe.DefaultOptions()
+	o.Data, o.Out, o.LR, o.Freeze = "pictures", "elsewhere", 0.25, []string{"conv"}
+	if err := f.WriteOptions(&o); err != nil {
+		t.Fatal(err)
+	}
+	got, ok, err := Stored(dir, []string{"lr=0.25", "out=" + dir, "threads=3", "data=moved/pictures"})
+	if err != nil || !ok || got.Out != dir || got.Threads != 3 || got.LR != 0.25 || got.Data != "moved/pictures" || got.Value("freeze") != "conv" {
+		t.Errorf("%v %v: %+v", ok, err, got)
+	}
+	for given, want := range map[string]string{
+		"lr=0.5":     "lr=0.5: the run was begun with lr=0.25, and a resumed run keeps its options",
+		"net=dense":  "net=dense: the run was begun with net=cnn-bn",
+		"epochs=abc": "epochs=abc: not a whole number",
+	} {
+		if _, _, err := Stored(dir, []string{given}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", given, err)
+		}
+	}
+	write(t, f.Options(), `{"nonsense": 1}`)
+	if _, _, err := Stored(dir, nil); err == nil || !strings.Contains(err.Error(), f.Options()) {
+		t.Errorf("nonsense: %v", err)
+	}
+}
+
+// TestCutLog: the log holds the epochs of the checkpoint, whatever a kill has left of it.
+func TestCutLog(t *testing.T) {
+	history := []Row{{Epoch: 1, Step: 10, LR: 0.1, TrainLoss: 2.25, TrainAcc: 0.5, ValLoss: 2, ValAcc: 0.25},
+		{Epoch: 2, Step: 20, LR: 0.01, TrainLoss: 1.0 / 3, TrainAcc: 0.75, ValLoss: 1, ValAcc: 0.5}}
+	const header = "epoch,step,lr,train_loss,train_acc,val_loss,val_acc,images_per_s,cpu_ms_per_image,seconds\n"
+	const first, second = "1,10,0.1,2.25,0.5,2,0.25,1234,0.5678,12.35\n", "2,20,0.01,0.333333333,0.75,1,0.5,1000,1,0.5\n"
+	for _, c := range []struct{ name, before, after string }{
+		{"as it is", header + first + second, header + first + second},
+		{"an epoch too many", header + first + second + "3,30,0.001,1,1,1,1,1,1,1\n", header + first + second},
+		{"cut off in a row", header + first + "2,20,0.0", header + first + "2,20,0.01,0.333333333,0.75,1,0.5,,,\n"},
+		{"cut off inside quotes", header + "\"1,10", header + "1,10,0.1,2.25,0.5,2,0.25,,,\n2,20,0.01,0.333333333,0.75,1,0.5,,,\n"},
+		{"another run's", header + "1,10,0.1,2.26,0.5,2,0.25,1234,0.5678,12.35\n" + second, header + "1,10,0.1,2.25,0.5,2,0.25,,,\n" + second},
+		{"empty", "", header + "1,10,0.1,2.25,0.5,2,0.25,,,\n2,20,0.01,0.333333333,0.75,1,0.5,,,\n"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := open(t, t.TempDir(), false)
+			defer f.Close()
+			write(t, f.Log(), c.before)
+			if err := f.CutLog(history, true); err != nil {
+				t.Fatal(err)
+			}
+			if got := text(t, f.Log()); got != c.after {
+				t.Errorf("got\n%s\nwant\n%s", got, c.after)
+			}
+		})
+	}
+	f := open(t, t.TempDir(), false)
+	defer f.Close()
+	if err := errors.Join(f.CutLog(nil, true), f.AppendLog(history[0], true, Timing{1234.4, 0.56784, 12.3456}), f.AppendLog(history[1], false, Timing{1000, 1, 0.5})); err != nil {
+		t.Fatal(err)
+	}
+	if got := text(t, f.Log()); got != header+first+"2,20,0.01,0.333333333,0.75,,,1000,1,0.5\n" {
+		t.Errorf("appended:\n%s", got)
+	}
+}
