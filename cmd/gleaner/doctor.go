@@ -17,6 +17,7 @@ import (
 	"gleaner/daemon"
 	"gleaner/daemon/mqtt"
 	"gleaner/model/tflite"
+	"gleaner/train/device"
 )
 
 // finding is what doctor learned of one part.
@@ -105,7 +106,15 @@ func examine(ctx context.Context, cfg *config.Config, tell func(finding)) {
 		}
 		tell(finding{Part: "delegate " + d.Library, OK: d.Ready, Optional: true, What: what, Hint: d.Hint})
 	}
+	examineTraining(tell)
 	examineBroker(ctx, cfg.MQTT, tell)
+}
+
+// examineTraining tells where training can run. None of it is a fault of the daemon's.
+func examineTraining(tell func(finding)) {
+	for _, d := range device.List() {
+		tell(finding{Part: "training, device=" + d.Name, OK: d.OK, Optional: true, What: d.What, Hint: d.Hint})
+	}
 }
 
 func unless(ok bool, hint string) string {

@@ -1,0 +1,148 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"gleaner/model/tflite"
+)
+
+// patterns is an idx folder of n pictures of 8×8 with three classes that are easy to tell apart: dark, bright, and half and half.
+func patterns(t *testing.T, n int) string {
+	t.Helper()
+	images, labels := []byte{0, 0, 8, 3}, binary.BigEndian.AppendUint32([]byte{0, 0, 8, 1}, uint32(n))
+	for _, d := range []int{n, 8, 8} {
+		images = binary.BigEndian.AppendUint32(images, uint32(d))
+	}
+	for i := range n {
+		for p := range 64 {
+			v := []int{20, 230, 230 * (p % 8 / 4)}[i%3] + (i*7+p*13)%20
+			images = append(images, byte(v))
+		}
+		labels = append(labels, byte(i%3))
+	}
+	dir := t.TempDir()
+	if err := errors.Join(os.WriteFile(filepath.Join(dir, "train-images-idx3-ubyte"), images, 0o644),
+		os.WriteFile(filepath.Join(dir, "train-labels-idx1-ubyte"), labels, 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// trainArgs is a command line for a small run.
+func trainArgs(data, out string, more ...string) []string {
+	return append([]string{"train", "data=" + data, "out=" + out, "net=dense", "units=8", "device=ref", "epochs=3", "batch=8", "lr=0.02", "val=0.2"}, more...)
+}
+
+// TestTrain goes from pictures to a bundle that once loads, and shows how it went.
+func TestTrain(t *testing.T) {
+	data, out := patterns(t, 60), filepath.Join(t.TempDir(), "run")
+	said := works(t, trainArgs(data, out)...)
+	if strings.Count(said, "epoch ") < 3 || !strings.Contains(said, "CPU-ms/image") || !strings.Contains(said, filepath.Join(out, "bundle")+": the best weights, of epoch ") {
+		t.Errorf("it said %s", said)
+	}
+	if tflite.Version() != "none" {
+		shown := works(t, "once", "--classify", filepath.Join(out, "bundle"), picture(t, "x.png"), store(t))
+		if !strings.Contains(shown, `"class":`) {
+			t.Errorf("once says %s", shown)
+		}
+	}
+	works(t, "models", "verify", filepath.Join(out, "bundle"), store(t))
+	code, _, errs := gleaner(t, trainArgs(data, out)...)
+	if code != exitBadInput || !strings.Contains(errs, "holds a run already: --resume goes on with it") {
+		t.Errorf("exit code %d, %s", code, errs)
+	}
+	if said := works(t, "train", "out="+out, "--resume"); !strings.Contains(said, "the best weights, of epoch ") {
+		t.Errorf("gone on: %s", said)
+	}
+	code, _, errs = gleaner(t, "train", "out="+out, "--resume", "lr=0.5")
+	if code != exitBadInput || !strings.Contains(errs, "lr=0.5: the run was begun with lr=0.02") {
+		t.Errorf("exit code %d, %s", code, errs)
+	}
+}
+
+func TestTrainJSON(t *testing.T) {
+	said := works(t, trainArgs(patterns(t, 60), filepath.Join(t.TempDir(), "run"), "--json")...)
+	lines := strings.Split(strings.TrimSpace(said), "\n")
+	if len(lines) != 4 {
+		t.Fatalf("it said %s", said)
+	}
+	for i, line := range lines[:3] {
+		var e struct {
+			Epoch     int     `json:"epoch"`
+			TrainLoss float64 `json:"train_loss"`
+			ValAcc    float64 `json:"val_acc"`
+			Rate      float64 `json:"images_per_s"`
+		}
+		if err := json.Unmarshal([]byte(line), &e); err != nil || e.Epoch != i+1 || e.TrainLoss <= 0 || e.Rate <= 0 {
+			t.Errorf("%v: %s", err, line)
+		}
+	}
+	var r struct{ Result struct{ Bundle string } }
+	if err := json.Unmarshal([]byte(lines[3]), &r); err != nil || r.Result.Bundle == "" {
+		t.Errorf("%v: %s", err, lines[3])
+	}
+}
+
+// TestTrainInterrupted: a context that ended before, as after Ctrl-C, gives one line and exit code 1, and puts the signal back.
+func TestTrainInterrupted(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var out, errs bytes.Buffer
+	restored := make(chan struct{})
+	code := run(ctx, func() { close(restored) }, trainArgs(patterns(t, 60), filepath.Join(t.TempDir(), "run")), &out, &errs)
+	if code != exitFailed || !strings.Contains(errs.String(), "gleaner: interrupted before the training began") {
+		t.Errorf("exit code %d, %s", code, errs.String())
+	}
+	<-restored
+}
+
+func TestTrainBadInput(t *testing.T) {
+	data := patterns(t, 30)
+	fresh := func(more ...string) []string { return trainArgs(data, filepath.Join(t.TempDir(), "run"), more...) }
+	for _, c := range []struct {
+		name string
+		args []string
+		want string
+	}{
+		{"nothing", []string{"train"}, "data= is missing"},
+		{"no out", []string{"train", "data=" + data}, "out= is missing"},
+		{"key", fresh("epoch=3"), `epoch: unknown key; did you mean "epochs"?`},
+		{"value", fresh("epochs=many"), "epochs=many: not a whole number"},
+		{"word", fresh("fast"), "fast: not of the form key=value"},
+		{"flag", fresh("--fast"), "unknown flag: --fast; see gleaner train --help"},
+		{"network", fresh("net=resnet9"), `no network is called "resnet9"`},
+		{"layer", fresh("net=cnn-deep"), "layer pool"},
+		{"no pictures", trainArgs(t.TempDir(), filepath.Join(t.TempDir(), "run")), "no labelled picture"},
+		{"folder", trainArgs(data, filepath.Join(data, "train-images-idx3-ubyte", "x")), "cannot be made: not a directory"},
+		{"not a network", fresh("net=" + filepath.Join(data, "x.tflite")), "x.tflite: no such file"},
+		{"summary of nothing", []string{"train", "summary", "net=nope"}, `no network is called "nope"`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			code, _, errs := gleaner(t, c.args...)
+			if code != exitBadInput || !strings.HasPrefix(errs, "gleaner: ") || strings.Count(errs, "\n") != 1 || !strings.Contains(errs, c.want) {
+				t.Errorf("exit code %d, %q; want 2 and one line with %q", code, errs, c.want)
+			}
+		})
+	}
+}
+
+func TestTrainSummary(t *testing.T) {
+	if s := works(t, "train", "summary", "net=resnet18", "--classes=1000"); !strings.Contains(s, "11689512") {
+		t.Errorf("ResNet-18 has 11,689,512 parameters (He et al. 2016): %s", s)
+	}
+	if s := works(t, "train", "summary", "net=cnn-small", "size=14"); !strings.Contains(s, "[14 14 1]") {
+		t.Error(s)
+	}
+	var s struct{ Params int }
+	if err := json.Unmarshal([]byte(works(t, "train", "summary", "net=cnn-small", "--json")), &s); err != nil || s.Params == 0 {
+		t.Errorf("%v, %+v", err, s)
+	}
+}
