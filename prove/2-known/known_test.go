@@ -1,0 +1,27 @@
+package main
+
+import (
+	"testing"
+
+	"gleaner/train/device"
+)
+
+// TestKnownAnswer compares every device of this build with PyTorch's table.
+func TestKnownAnswer(t *testing.T) {
+	table, err := golden()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, found := range device.List() {
+		if !found.OK {
+			continue
+		}
+		for _, r := range recipes {
+			t.Run(found.Name+"/"+r.name, func(t *testing.T) {
+				if _, err := r.compare(found.Name, table[r.name]); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+	}
+}
