@@ -95,13 +95,14 @@ func (r recipe) batch(shape engine.Shape, step int) (x, y []float32) {
 	return x, y
 }
 
-// train does the run of known.py on a backend and gives its losses.
-func (r recipe) train(b engine.Backend) ([]float64, error) {
-	n, err := r.net()
+// train does the first n steps of the run of known.py on a backend and gives their losses; after all 50, that of the evaluation
+// as well.
+func (r recipe) train(b engine.Backend, n int) ([]float64, error) {
+	model, err := r.net()
 	if err != nil {
 		return nil, err
 	}
-	p, err := n.Training(batch, net.TrainOptions{Losses: []engine.Loss{r.loss}, Optimiser: r.optimiser})
+	p, err := model.Training(batch, net.TrainOptions{Losses: []engine.Loss{r.loss}, Optimiser: r.optimiser})
 	if err != nil {
 		return nil, err
 	}
@@ -110,20 +111,20 @@ func (r recipe) train(b engine.Backend) ([]float64, error) {
 		return nil, err
 	}
 	defer run.Close()
-	w := r.first(n)
-	if err := n.Load(b, w); err != nil {
+	w := r.first(model)
+	if err := model.Load(b, w); err != nil {
 		return nil, err
 	}
-	states := n.StartStates(w)
-	for _, v := range n.States() {
+	states := model.StartStates(w)
+	for _, v := range model.States() {
 		if err := b.Write(v, states[v.Name]); err != nil {
 			return nil, err
 		}
 	}
-	losses, out := make([]float64, steps, steps+1), make([][]float32, len(p.Outputs))
+	losses, out := make([]float64, n, n+1), make([][]float32, len(p.Outputs))
 	out[0] = make([]float32, 1)
 	for step := range losses {
-		x, y := r.batch(n.Input, step)
+		x, y := r.batch(model.Input, step)
 		t := float64(step)
 		values := map[string][]float32{
 			net.PictureInput: x, net.LabelInput("class"): y,
@@ -140,7 +141,10 @@ func (r recipe) train(b engine.Backend) ([]float64, error) {
 		}
 		losses[step] = float64(out[0][0])
 	}
-	loss, err := r.evaluate(b, n)
+	if n < steps {
+		return losses, nil
+	}
+	loss, err := r.evaluate(b, model)
 	return append(losses, loss), err
 }
 

@@ -42,7 +42,7 @@ func run() (figure string, err error) {
 		native = native || found.Name == "cpu"
 		most := 0.0
 		for _, r := range recipes {
-			diff, err := r.compare(found.Name, table[r.name])
+			diff, err := r.compare(found.Name, table[r.name], steps)
 			most = max(most, diff)
 			errs = append(errs, err)
 		}
@@ -54,23 +54,23 @@ func run() (figure string, err error) {
 	return fmt.Sprintf("%d networks, %d steps: %s", len(recipes), steps, strings.Join(parts, ", ")), errors.Join(errs...)
 }
 
-// compare trains one network on a device. A difference above the bar is an error as well.
-func (r recipe) compare(name string, want []float64) (diff float64, err error) {
+// compare trains one network on a device for n steps. A difference above the bar is an error as well.
+func (r recipe) compare(name string, want []float64, n int) (diff float64, err error) {
 	d, err := device.Open(&options.Options{Device: name}, func(note string) { fmt.Println(note) })
 	if err != nil {
 		return 0, err
 	}
 	defer d.Close()
-	losses, err := r.train(d)
+	losses, err := r.train(d, n)
 	if err != nil {
 		return 0, fmt.Errorf("%s on %s: %w", r.name, name, err)
 	}
-	if len(losses) != len(want) {
-		return 0, fmt.Errorf("%s has %d losses, and the table %d", r.name, len(losses), len(want))
+	if len(want) != steps+1 {
+		return 0, fmt.Errorf("%s: the table has %d losses, not %d", r.name, len(want), steps+1)
 	}
 	diff, step := worst(losses, want)
-	fmt.Printf("%-4s %-10s loss %.4f to %.4f, evaluated %.4f, differs by %.1e at most, at step %d\n",
-		name, r.name, losses[0], losses[steps-1], losses[steps], diff, step)
+	fmt.Printf("%-4s %-10s loss %.4f to %.4f, differs by %.1e at most, at step %d\n",
+		name, r.name, losses[0], losses[n-1], diff, step)
 	if diff > bar {
 		err = fmt.Errorf("%s on %s differs by %.1e at step %d", r.name, name, diff, step)
 	}
