@@ -1,0 +1,123 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// onTheWay are runs that begin well and fail: exit code 1, and what was reached is kept.
+func (b *bench) onTheWay() []test {
+	return []test{
+		{"loss that becomes NaN", b.nan},
+		{"limit on the size of files", b.limited},
+		{"full disk", b.full},
+		{"picture that vanishes", b.vanished},
+	}
+}
+
+// nan trains with a learning rate that no network survives. The checkpoint before stays, and is one to go on from.
+func (b *bench) nan() error {
+	out := b.out()
+	err := ends(failed, 3, []string{"diverged in step", "the loss is ", "layer ", "the checkpoint of step", "is kept", "lower lr"},
+		b.train(b.data, out, "optimiser=sgd", "lr=1e6", "save=1", "schedule=constant")...)
+	path := filepath.Join(out, "checkpoint.safetensors")
+	before := b.read(path)
+	if err == nil { // it is read, and the same step fails again
+		err = ends(failed, 3, []string{"diverged in step"}, "train", "out="+out, "--resume")
+	}
+	if !bytes.Equal(b.read(path), before) {
+		err = errors.Join(err, errors.New("the checkpoint was changed"))
+	}
+	return err
+}
+
+// limited lets the checkpoint grow beyond the greatest file that is allowed: the one before stays, and without the limit the run
+// goes on to the same end as an undisturbed one.
+func (b *bench) limited() error {
+	calm, out := b.out(), b.out()
+	more := []string{"save=2", "name=same"}
+	if code, errs, err := gleaner(b.train(b.data, calm, more...)...); err != nil || code != 0 {
+		return fmt.Errorf("the undisturbed run: %v: %s", err, errs)
+	}
+	size := len(b.read(filepath.Join(calm, "checkpoint.safetensors")))
+	blocks := size * 7 / 8 / 1024 // without the best weights it fits, with them it does not
+	code, errs, err := execute("bash", append([]string{"-c", fmt.Sprintf(`ulimit -f %d; exec bin/gleaner "$@"`, blocks), "bash"}, b.train(b.data, out, more...)...)...)
+	if err != nil {
+		return err
+	}
+	if err := told(code, errs, failed, 3, []string{"checkpoint.safetensors", "limit on the size of files", "what was there before is kept", "--resume goes on from step"}); err != nil {
+		return err
+	}
+	return b.goesOn(out, calm)
+}
+
+// full is the same on a file system of its own that has no room. Without the right to mount one it is tried in a name space.
+func (b *bench) full() error {
+	calm := b.out()
+	more := []string{"save=2", "name=same"}
+	if code, errs, err := gleaner(b.train(b.data, calm, more...)...); err != nil || code != 0 {
+		return fmt.Errorf("the undisturbed run: %v: %s", err, errs)
+	}
+	checkpoint := len(b.read(filepath.Join(calm, "checkpoint.safetensors")))
+	best := len(b.read(filepath.Join(calm, "best.safetensors")))
+	disk, copied := filepath.Join(b.dir, "disk"), b.out()
+	if err := os.MkdirAll(disk, 0o755); err != nil {
+		return err
+	}
+	// Room for the first checkpoint and its successor while the best weights are not there yet.
+	script := fmt.Sprintf(`mount -t tmpfs -o size=%d none "$DISK" && shift && { bin/gleaner "$@"; echo "exit code $?" >&2; cp -r "$DISK/run" "$COPY"; }`,
+		2*checkpoint*3/4+best/2+3*4096)
+	for name, value := range map[string]string{"DISK": disk, "COPY": copied} {
+		if err := os.Setenv(name, value); err != nil {
+			return err
+		}
+	}
+	args := append([]string{"-c", script, "bash", "-"}, b.train(b.data, filepath.Join(disk, "run"), more...)...)
+	_, errs, err := execute("unshare", append([]string{"--map-root-user", "--mount", "bash"}, args...)...)
+	if err != nil {
+		return err
+	}
+	before, after, found := strings.Cut(errs, "exit code ")
+	if !found || strings.TrimSpace(after) != "1" {
+		return fmt.Errorf("exit code %s: %s", after, errs)
+	}
+	if err := told(failed, before, failed, 3, []string{"the disk is full", "what was there before is kept", "--resume goes on from step"}); err != nil {
+		return err
+	}
+	return b.goesOn(copied, calm)
+}
+
+// goesOn resumes a run, which must end as the undisturbed one did.
+func (b *bench) goesOn(out, calm string) error {
+	if code, errs, err := gleaner("train", "out="+out, "--resume"); err != nil || code != 0 {
+		return fmt.Errorf("gone on: exit code %d, %v: %s", code, err, errs)
+	}
+	for _, name := range []string{"best.safetensors", "bundle/model.tflite"} {
+		if !bytes.Equal(b.read(filepath.Join(out, name)), b.read(filepath.Join(calm, name))) {
+			return fmt.Errorf("%s is not that of an undisturbed run", name)
+		}
+	}
+	return nil
+}
+
+// vanished takes a picture away while its run goes on; the pictures are not kept in memory.
+func (b *bench) vanished() error {
+	var dir string
+	for i := range 40 {
+		dir = filepath.Dir(b.file(filepath.Join("photos", string(rune('a'+i%2)), fmt.Sprintf("%d.png", i)), picture(uint8(6*i))))
+	}
+	out := b.out()
+	gone := filepath.Join(dir, "39.png")
+	c := fmt.Sprintf(`bin/gleaner "$@" & pid=$!; for i in $(seq 600); do [ -e %q ] && break; sleep 0.1; done; rm %q; wait $pid`,
+		filepath.Join(out, "checkpoint.safetensors"), gone)
+	args := b.train(filepath.Dir(dir), out, "size=12", "cache=0", "epochs=100000", "save=1")
+	code, errs, err := execute("bash", append([]string{"-c", c, "bash"}, args...)...)
+	if err != nil {
+		return err
+	}
+	return told(code, errs, failed, 3, []string{"39.png", "no such file", "--resume goes on from step"})
+}
