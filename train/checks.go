@@ -55,7 +55,7 @@ func (r *run) overfit(ctx context.Context) (string, error) {
 	step := 0
 	for ; step < overfitSteps; step++ {
 		if ctx.Err() != nil {
-			return "", ErrInterrupted
+			return "", errEarly
 		}
 		rate := r.o.LR * min(1, float64(step+1)/5) // a few careful steps first
 		if loss, err = r.one(b, step, rate); err != nil {
@@ -103,7 +103,7 @@ func (r *run) scan(ctx context.Context) (string, error) {
 	var rates, losses []float64
 	for step := range scanSteps {
 		if ctx.Err() != nil {
-			return "", ErrInterrupted
+			return "", errEarly
 		}
 		b, err := feed.Next()
 		if errors.Is(err, io.EOF) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"math"
 	"time"
 
@@ -33,7 +32,8 @@ type run struct {
 	train *step.Stepper
 	val   *step.Judge // nil without validation pictures
 
-	first net.Weights // that it begins with, unless it goes on from a checkpoint
+	goesOn bool        // from a checkpoint
+	first  net.Weights // that it begins with, unless it goes on from a checkpoint
 
 	state state
 	best  net.Weights // of state.Best
@@ -65,9 +65,12 @@ func Fit(ctx context.Context, o recipe.Options, resume bool, tell Reporter) (*Re
 	r := &run{o: o, tell: tell, folder: folder, backend: opened, state: newState(), best: net.Weights{}, saved: -1}
 	if r.data, err = recipe.Open(ctx, &o, tell.Decoded); err != nil {
 		if ctx.Err() != nil {
-			return nil, fmt.Errorf("%w before the training began", ErrInterrupted)
+			return nil, errEarly
 		}
 		return nil, &InputError{err}
+	}
+	if r.goesOn = resume && folder.HasCheckpoint(); resume && !r.goesOn {
+		tell.note("there is no checkpoint yet: it begins anew")
 	}
 	if err := r.compile(); err != nil {
 		return nil, &InputError{err}
@@ -75,7 +78,7 @@ func Fit(ctx context.Context, o recipe.Options, resume bool, tell Reporter) (*Re
 	defer r.close()
 
 	// Where it begins: at a checkpoint, or with the first weights, which are tried out before a long run.
-	if err := r.begin(ctx, resume); err != nil {
+	if err := r.begin(ctx); err != nil {
 		return nil, err
 	}
 
@@ -111,7 +114,11 @@ func (r *run) compile() error {
 		return err
 	}
 	var err error
-	if r.net, r.first, err = recipe.Network(&r.o, r.data.Train.Shape(), r.data.Heads()); err != nil {
+	named := r.o
+	if r.goesOn {
+		named.Start = "" // those weights are in the checkpoint
+	}
+	if r.net, r.first, err = recipe.Network(&named, r.data.Train.Shape(), r.data.Heads()); err != nil {
 		return err
 	}
 	if r.train, err = step.New(r.backend, r.net, &r.o); err != nil {
@@ -124,20 +131,17 @@ func (r *run) compile() error {
 }
 
 // begin sets the variables' first values: those of the checkpoint when a run goes on, else the network's.
-func (r *run) begin(ctx context.Context, resume bool) error {
-	if resume {
+func (r *run) begin(ctx context.Context) error {
+	if r.goesOn {
 		f, err := checkpoint.Read(r.folder.Checkpoint())
-		switch {
-		case err == nil:
-			if err := r.restore(f); err != nil {
-				return &InputError{err}
-			}
-			r.tell.note(fmt.Sprintf("goes on from step %d of %d (epoch %d)", r.state.Step, r.o.Epochs*r.perEpoch, r.state.Epoch+1))
-			return r.folder.CutLog(r.state.History, r.val != nil)
-		case !errors.Is(err, fs.ErrNotExist):
+		if err != nil {
 			return &InputError{err}
 		}
-		r.tell.note("there is no checkpoint yet: it begins anew")
+		if err := r.restore(f); err != nil {
+			return &InputError{err}
+		}
+		r.tell.note(fmt.Sprintf("goes on from step %d of %d (epoch %d)", r.state.Step, r.o.Epochs*r.perEpoch, r.state.Epoch+1))
+		return r.folder.CutLog(r.state.History, r.val != nil)
 	}
 	if err := r.folder.WriteOptions(&r.o); err != nil {
 		return err

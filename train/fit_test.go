@@ -26,6 +26,7 @@ import (
 	"gleaner/model/bundle"
 	"gleaner/train/checkpoint"
 	"gleaner/train/dataset"
+	"gleaner/train/export/parity"
 	"gleaner/train/net"
 	"gleaner/train/recipe"
 	"gleaner/train/runs"
@@ -512,6 +513,104 @@ func TestStart(t *testing.T) {
 	a, b := load(first), load(next)
 	if !slices.Equal(a["conv/w"], b["conv/w"]) || slices.Equal(a["dense/w"], b["dense/w"]) {
 		t.Error("the frozen layer learnt, or the other did not")
+	}
+}
+
+// TestImportedTrunk trains a new head on the layers of a .tflite file, frozen, with fresh norms behind its convolution.
+func TestImportedTrunk(t *testing.T) {
+	dir := garments(t, 160)
+	first := options(t, dir, "epochs=2", "net=cnn-small")
+	r, _, err := fit(t, first, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(r.Bundle, bundle.ModelFile)
+	o := options(t, dir, "epochs=2", "net="+file, "freeze=trunk/", "norms=true", "units=0")
+	if r, _, err = fit(t, o, false); err != nil {
+		t.Fatal(err)
+	}
+	n, began, err := recipe.Network(&o, []int{14, 14, 1}, garmentHeads())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := weights.Load(filepath.Join(o.Out, runs.BestFile), n, garmentHeads())
+	if err != nil {
+		t.Fatal(err)
+	}
+	learnt := 0
+	for name, d := range w {
+		switch same := slices.Equal(d, began[name]); {
+		case strings.HasPrefix(name, "trunk/conv") && strings.HasSuffix(name, "/w") && !same:
+			t.Errorf("the frozen %s has changed", name)
+		case !same:
+			learnt++
+		}
+	}
+	if learnt == 0 {
+		t.Error("nothing has learnt")
+	}
+	if _, err := bundle.Open(r.Bundle); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestQuantised fine-tunes a trained network through int8: its norms are folded, its ranges measured, and the file is int8. It
+// goes on after an interruption without the weights it began with.
+func TestQuantised(t *testing.T) {
+	dir := garments(t, 160)
+	first := options(t, dir, "epochs=2", "net=cnn-bn", "width=0.25", "drop=-1")
+	if _, _, err := fit(t, first, false); err != nil {
+		t.Fatal(err)
+	}
+	start := filepath.Join(first.Out, runs.BestFile)
+	more := []string{"epochs=2", "net=cnn-bn", "width=0.25", "drop=-1", "start=" + start, "quantise=8", "export=int8", "lr=0.0005", "save=1"}
+	calm := options(t, dir, more...)
+	quantised := func(o recipe.Options, resume bool, until int) error {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		_, err := Fit(ctx, o, resume, Reporter{Step: func(p Progress) {
+			if p.Step >= until {
+				cancel()
+			}
+		}})
+		var p *parity.ParityError
+		if errors.As(err, &p) { // a few pictures cannot exclude a loss
+			return nil
+		}
+		return err
+	}
+	if err := quantised(calm, false, 1000); err != nil {
+		t.Fatal(err)
+	}
+	o := options(t, dir, more...)
+	if err := quantised(o, false, 1); err != nil && !errors.Is(err, ErrInterrupted) {
+		t.Fatal(err)
+	}
+	if err := os.Remove(start); err != nil {
+		t.Fatal(err)
+	}
+	if err := quantised(o, true, 1000); err != nil {
+		t.Fatal(err)
+	}
+	a, b := read(t, calm.Out, runs.BestFile), read(t, o.Out, runs.BestFile)
+	if !bytes.Equal(a, b) {
+		t.Error("gone on, it comes to other weights")
+	}
+	f, err := checkpoint.Read(filepath.Join(o.Out, runs.BestFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ranges := 0
+	for _, a := range f.Arrays {
+		if strings.Contains(a.Name, "/bn/") {
+			t.Errorf("%s is not folded", a.Name)
+		}
+		if strings.HasSuffix(a.Name, "/range") && a.Data[1] > a.Data[0] {
+			ranges++
+		}
+	}
+	if ranges < 4 {
+		t.Errorf("%d ranges were measured", ranges)
 	}
 }
 

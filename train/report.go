@@ -2,6 +2,7 @@ package train
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"gleaner/train/runs"
@@ -9,6 +10,8 @@ import (
 
 // ErrInterrupted says that the context ended before the training did. What was reached is saved.
 var ErrInterrupted = errors.New("interrupted")
+
+var errEarly = fmt.Errorf("%w before the training began", ErrInterrupted)
 
 // InputError marks an error as the fault of what was given: an option, the pictures, the network, a file.
 type InputError struct{ Err error }
@@ -43,13 +46,13 @@ type Progress struct {
 
 // Result is what a run came to.
 type Result struct {
-	Best     runs.Row // the epoch whose weights are the best; epoch 0: none was finished, and the bundle has the last weights
-	Last     runs.Row // the last epoch that was finished
-	Early    bool     // it ended because nothing got better
-	Tested   bool     // the test pictures were looked at
-	TestLoss float64
-	TestAcc  float64
-	Bundle   string // its folder
+	Best     runs.Row `json:"best"`   // the epoch whose weights are the best; epoch 0: none was finished, and the bundle has the last weights
+	Last     runs.Row `json:"last"`   // the last epoch that was finished
+	Early    bool     `json:"early"`  // it ended because nothing got better
+	Tested   bool     `json:"tested"` // the test pictures were looked at
+	TestLoss float64  `json:"test_loss"`
+	TestAcc  float64  `json:"test_acc"`
+	Bundle   string   `json:"bundle"` // its folder
 }
 
 // often is the time between two calls of Reporter.Step.

@@ -85,7 +85,11 @@ func TestTrainJSON(t *testing.T) {
 			t.Errorf("%v: %s", err, line)
 		}
 	}
-	var r struct{ Result struct{ Bundle string } }
+	var r struct {
+		Result struct {
+			Bundle string `json:"bundle"`
+		} `json:"result"`
+	}
 	if err := json.Unmarshal([]byte(lines[3]), &r); err != nil || r.Result.Bundle == "" {
 		t.Errorf("%v: %s", err, lines[3])
 	}

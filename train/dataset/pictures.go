@@ -235,6 +235,9 @@ func (p *Pictures) Name(i int) string { return p.source.Path(p.at[i]) }
 // Spec is how the pixels become numbers, for the bundle.
 func (p *Pictures) Spec() bundle.Input { return p.input }
 
+// Cached is how many bytes of pictures are kept in memory.
+func (p *Pictures) Cached() int64 { return int64(len(p.pix)) }
+
 // Skipped are the files that were left out, and why.
 func (p *Pictures) Skipped() []pictures.Skipped { return p.skipped }
 

@@ -48,11 +48,13 @@ func Open(ctx context.Context, o *Options, progress func(done, total int)) (*Dat
 	}
 	d := &Data{Input: all.Spec(), Sum: all.Sum(), Skipped: all.Skipped()}
 	settings.Input, settings.Labels, settings.Augment = all.Spec(), all.Heads()[0].Labels, dataset.Augment{}
+	settings.Cache -= all.Cached()
 	further := func(source string) (dataset.Set, error) {
 		p, err := dataset.Open(ctx, source, settings)
 		if err != nil {
 			return nil, err
 		}
+		settings.Cache -= p.Cached()
 		d.Sum += " " + p.Sum()
 		d.Skipped = append(d.Skipped, p.Skipped()...)
 		return p, nil

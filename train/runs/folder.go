@@ -62,6 +62,12 @@ func (f *Folder) Log() string { return filepath.Join(f.Dir, LogFile) }
 // Checkpoint is the path of the checkpoint.
 func (f *Folder) Checkpoint() string { return filepath.Join(f.Dir, CheckpointFile) }
 
+// HasCheckpoint tells whether there is one, sound or not.
+func (f *Folder) HasCheckpoint() bool {
+	_, err := os.Lstat(f.Checkpoint())
+	return err == nil
+}
+
 // Bundle is the path of the bundle.
 func (f *Folder) Bundle() string { return filepath.Join(f.Dir, BundleDir) }
 
