@@ -74,6 +74,12 @@ func Import(m *flat.Model, o ImportOptions) (*Net, Weights, error) {
 	return n, w, nil
 }
 
+// What a file may ask for: numbers of one picture, and channels of a layer that have no weights to vouch for them.
+const (
+	mostNumbers  = 1 << 26
+	mostChannels = 1 << 17
+)
+
 // importer is an import under way.
 type importer struct {
 	m      *flat.Model
@@ -117,7 +123,7 @@ func newImporter(m *flat.Model, o ImportOptions) (*importer, error) {
 		return nil, fmt.Errorf("the file has %d inputs, and one is needed", len(im.g.Inputs))
 	}
 	in := im.g.Tensors[im.g.Inputs[0]]
-	if n := len(in.Shape); n != 2 && n != 4 || in.Elems() < 1 || in.Shape[0] != 1 {
+	if n := len(in.Shape); n != 2 && n != 4 || in.Elems() < 1 || in.Shape[0] != 1 || in.Elems() > mostNumbers {
 		return nil, fmt.Errorf("the input is %v, and pictures [1 H W C] or features [1 C] are needed", &in)
 	}
 	if r, ok := im.span(im.g.Inputs[0]); ok {
@@ -192,6 +198,9 @@ func (im *importer) build(b *Builder, x *engine.Node) []*engine.Node {
 	}
 	if s := engine.ShapeOf(x); len(s) == 4 && s[1]*s[2] > 1 {
 		x = b.GlobalAvgPool("gap", x)
+	}
+	if c := b.Flatten("head", x); engine.ShapeOf(c)[1] > mostChannels {
+		engine.Fail("head", "%d features are too many", engine.ShapeOf(c)[1])
 	}
 	if im.o.Units > 0 {
 		x = b.Dense("hidden", x, im.o.Units, Relu)

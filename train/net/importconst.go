@@ -26,13 +26,21 @@ func byteOption(op *flat.Op, id int) int { return option(op, id, 0) & 0xff }
 
 var errNotConstant = errors.New("is no constant")
 
+// data is a buffer's content; a file may have no buffers at all.
+func (im *importer) data(buffer int) []byte {
+	if buffer < len(im.m.Buffers) {
+		return im.m.Buffers[buffer]
+	}
+	return nil
+}
+
 // constant is a constant's value in real numbers, row-major.
 func (im *importer) constant(tensor int) ([]float32, error) {
 	if c, ok := im.consts[tensor]; ok {
 		return c, nil
 	}
 	t := &im.g.Tensors[tensor]
-	data := im.m.Buffers[t.Buffer]
+	data := im.data(t.Buffer)
 	if len(data) == 0 {
 		return nil, fmt.Errorf("tensor %s %w", t.Name, errNotConstant)
 	}
@@ -144,7 +152,7 @@ func (im *importer) plainBias(op *flat.Op, t flat.Tensor, k int) ([]float32, err
 		scales[i] = x.Scale[0] * w.Scale[min(i, len(w.Scale)-1)]
 	}
 	t.Shape, t.Quant = []int{k}, &flat.Quant{Scale: scales}
-	data := im.m.Buffers[t.Buffer]
+	data := im.data(t.Buffer)
 	if len(data) != 4*k {
 		return nil, fmt.Errorf("its bias %s has %d bytes", t.Name, len(data))
 	}
@@ -158,7 +166,7 @@ func (im *importer) int32s(op *flat.Op, i int) ([]int, error) {
 		return nil, fmt.Errorf("its input %d is missing", i)
 	}
 	t := &im.g.Tensors[op.Inputs[i]]
-	data := im.m.Buffers[t.Buffer]
+	data := im.data(t.Buffer)
 	if t.Type != flat.Int32 || len(data) == 0 || len(data)%4 != 0 {
 		return nil, fmt.Errorf("tensor %s %w of int32", t.Name, errNotConstant)
 	}

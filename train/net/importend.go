@@ -91,7 +91,7 @@ func (im *importer) features() (end, error) {
 	for i := range im.g.Ops {
 		for _, k := range im.g.Ops[i].Outputs {
 			t := &im.g.Tensors[k]
-			if len(t.Shape) == 4 && im.pixels(k) > 1 && len(im.m.Buffers[t.Buffer]) == 0 && im.depends(k) &&
+			if len(t.Shape) == 4 && im.pixels(k) > 1 && len(im.data(t.Buffer)) == 0 && im.depends(k) &&
 				(widest < 0 || t.Shape[3] >= im.g.Tensors[widest].Shape[3]) {
 				widest = k
 			}

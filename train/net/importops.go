@@ -356,7 +356,7 @@ func (im *importer) rename(op *flat.Op) error {
 			}
 			im.consts[out] = c
 			return nil
-		} else if len(im.m.Buffers[im.g.Tensors[op.Inputs[0]].Buffer]) > 0 {
+		} else if len(im.data(im.g.Tensors[op.Inputs[0]].Buffer)) > 0 {
 			return err
 		}
 	}

@@ -142,6 +142,11 @@ func TestImportRefuses(t *testing.T) {
 			t.Errorf("%s: %v, want %q", c.name, err, c.want)
 		}
 	}
+	bare := every()
+	bare.Buffers = nil
+	if _, _, err := Import(bare, ImportOptions{Heads: heads}); err == nil {
+		t.Error("a file without buffers became a network")
+	}
 	if _, _, err := Import(load(t, "ssd_oidv4_fp16.tflite"), ImportOptions{}); err == nil || !strings.Contains(err.Error(), "2 outputs") {
 		t.Errorf("a detector as a classifier: %v", err)
 	}

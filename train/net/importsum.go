@@ -62,7 +62,7 @@ func (im *importer) affine(op *flat.Op, input int, c []float32, tensor int) erro
 		return fmt.Errorf("its constant %v is neither one number nor one for each of %d channels", cs, channels)
 	}
 	if len(c) != channels {
-		if channels > im.g.Tensors[x].Elems() || channels < 1 {
+		if channels > mostChannels || channels < 1 {
 			return fmt.Errorf("its input is %v", s)
 		}
 		one := c[0]
@@ -91,6 +91,9 @@ func (im *importer) affine(op *flat.Op, input int, c []float32, tensor int) erro
 func (b *Builder) affine(layer string, x *engine.Node, role engine.Role, factor, term Init) *engine.Node {
 	s := engine.ShapeOf(x)
 	c := s[len(s)-1]
+	if c > mostChannels || factor.Values != nil && len(factor.Values) != c || term.Values != nil && len(term.Values) != c {
+		engine.Fail(layer, "its constant is not for %d channels", c)
+	}
 	part := func(name string, i Init) *engine.Node {
 		if role == engine.Param {
 			return b.Param(layer, name, i, c)
@@ -116,6 +119,14 @@ func (im *importer) concat(op *flat.Op) error {
 		return fmt.Errorf("joining along axis %d of %d is not known: the last one is", axis, rank)
 	}
 	return im.add(op.Outputs[0], im.fused(op, 1), in, func(b *Builder, l *layer, in []*engine.Node) *engine.Node {
+		sum := 0
+		for _, x := range in {
+			s := engine.ShapeOf(x)
+			sum += s[len(s)-1]
+		}
+		if sum > mostChannels {
+			engine.Fail(l.name, "%d channels are too many", sum)
+		}
 		return b.quant(l.name, l.act(b, l.name, b.Graph.Concat(l.name, in...)))
 	})
 }

@@ -165,18 +165,6 @@ func trace(t *testing.T, n *Net, w Weights, x []float32, o EvalOptions) map[stri
 	return seen
 }
 
-// worst is the greatest difference, and the greatest number in want.
-func worst(got, want []float32) (diff, scale float64) {
-	if len(got) != len(want) {
-		return math.Inf(1), 1
-	}
-	for i := range want {
-		diff = max(diff, math.Abs(float64(got[i]-want[i])))
-		scale = max(scale, math.Abs(float64(want[i])))
-	}
-	return diff, scale
-}
-
 // plain is a float file: weights that are int8 beside float activations are written as the float numbers that they stand for,
 // because the runtime otherwise rounds activations on the way.
 func plain(t *testing.T, m *flat.Model) *flat.Model {
@@ -383,15 +371,6 @@ func TestQuantisedFilesAgree(t *testing.T) {
 			}
 		})
 	}
-}
-
-// rms is the root of the mean squared difference.
-func rms(a, b []float32) float64 {
-	sum := 0.0
-	for i := range a {
-		sum += float64(a[i]-b[i]) * float64(a[i]-b[i])
-	}
-	return math.Sqrt(sum / float64(len(a)))
 }
 
 // withRanges are a file's weights with a range for the new layers behind it.
