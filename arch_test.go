@@ -79,6 +79,7 @@ var bans = []struct {
 		"its defaults, key case and bare durations are traps; config/load.go alone knows them"},
 	{"github.com/go-viper/mapstructure", []string{"config"}, "it is viper's decoder"},
 	{"github.com/spf13/cobra", []string{"cmd/gleaner"}, "verbs are the command line's; parts take Options"},
+	{"github.com/schollz/progressbar", []string{"cmd/gleaner"}, "parts report; what that looks like is the command line's"},
 	{"github.com/eclipse/paho.mqtt.golang", []string{"daemon/mqtt"},
 		"its tokens prove nothing after a reconnect; one package knows what counts as delivered"},
 	{"github.com/mochi-mqtt/server", []string{"daemon/mqtt"}, "the embedded broker is a detail of publishing"},

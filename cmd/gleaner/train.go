@@ -161,7 +161,7 @@ func (s *trainShow) epoch(r runs.Row, t runs.Timing, best bool) {
 func (s *trainShow) close() {
 	if s.bar != nil {
 		_ = s.bar.Exit()
-		fmt.Fprintln(s.err)
+		s.line("")
 	}
 }
 
