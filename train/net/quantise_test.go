@@ -89,7 +89,11 @@ func TestFoldedAnswersTheSame(t *testing.T) {
 // TestQuantisedBuildIsNear calibrates each folded preset and compares the quantised build with the float one: within a tenth of
 // the spread of its logits, which is what rounding to 8 bits in each of many layers costs networks with weights drawn by chance.
 func TestQuantisedBuildIsNear(t *testing.T) {
-	for _, name := range Names() {
+	names := Names()
+	if testing.Short() {
+		names = []string{"cnn-bn", "dense", "mobilenetv2", "resnet-small"}
+	}
+	for _, name := range names {
 		t.Run(name, func(t *testing.T) {
 			n, err := New(name, small[name])
 			if err != nil {
