@@ -46,6 +46,11 @@ type run struct {
 // result with an error that wraps ErrInterrupted. An *InputError says that nothing was trained because of what was given; a
 // *DivergedError that numbers became NaN.
 func Fit(ctx context.Context, o recipe.Options, resume bool, tell Reporter) (*Result, error) {
+	return fitOn(ctx, o, resume, tell, device.Open)
+}
+
+// fitOn is Fit on a device that open opens.
+func fitOn(ctx context.Context, o recipe.Options, resume bool, tell Reporter, open func(*recipe.Options, func(string)) (*device.Opened, error)) (*Result, error) {
 	// The folder that keeps the run, for this process alone.
 	if err := o.Check(); err != nil {
 		return nil, &InputError{err}
@@ -57,7 +62,7 @@ func Fit(ctx context.Context, o recipe.Options, resume bool, tell Reporter) (*Re
 	defer folder.Close()
 
 	// The device, the pictures, the network, and the programs that the device runs.
-	opened, err := device.Open(&o, tell.note)
+	opened, err := open(&o, tell.note)
 	if err != nil {
 		return nil, &InputError{err}
 	}
@@ -76,6 +81,9 @@ func Fit(ctx context.Context, o recipe.Options, resume bool, tell Reporter) (*Re
 		return nil, &InputError{err}
 	}
 	defer r.close()
+	if err := r.tellSkipped(); err != nil {
+		return nil, err
+	}
 
 	// Where it begins: at a checkpoint, or with the first weights, which are tried out before a long run.
 	if err := r.begin(ctx); err != nil {
@@ -101,7 +109,6 @@ func Fit(ctx context.Context, o recipe.Options, resume bool, tell Reporter) (*Re
 
 // compile makes the network and the programs, and works out the schedule.
 func (r *run) compile() error {
-	r.tellSkipped()
 	if n := r.data.Train.Len(); n < r.o.Batch {
 		r.tell.note(fmt.Sprintf("batch=%d is more than the %d training pictures: it is %d", r.o.Batch, n, n))
 		r.o.Batch = n
@@ -232,7 +239,7 @@ func (r *run) epoch(ctx context.Context, began *runs.Stopwatch) error {
 		case len(under) > 0 && (len(under) == r.backend.Depth || all || saves || ctx.Err() != nil):
 			b := under[0]
 			under = append(under[:0], under[1:]...)
-			if err := r.account(b); err != nil {
+			if err := r.account(b, len(under)); err != nil {
 				return err
 			}
 			began.Pictures += b.N
@@ -259,13 +266,16 @@ func (r *run) epoch(ctx context.Context, began *runs.Stopwatch) error {
 	}
 }
 
-// account waits for a step and adds it up.
-func (r *run) account(b *dataset.Batch) error {
+// account waits for a step, behind which others are under way, and adds it up.
+func (r *run) account(b *dataset.Batch, others int) error {
 	loss, err := r.train.Finish()
 	if err != nil {
 		return fmt.Errorf("step %d: %w", r.state.Step+1, err)
 	}
 	if !finite(loss) {
+		for range others {
+			_, _ = r.train.Finish() // nothing of them counts
+		}
 		return r.badLoss(loss, b)
 	}
 	right, answers := r.train.Right(b)
@@ -367,29 +377,10 @@ func (r *run) finish() (*Result, error) {
 	return result, nil
 }
 
-// advise says how to go on after an error that is not the training's own.
-func (r *run) advise(err error) error {
-	var d *DivergedError
-	if errors.As(err, &d) {
-		return err
-	}
-	if r.saved < 0 {
-		return fmt.Errorf("%w; no checkpoint was written yet", err)
-	}
-	return fmt.Errorf("%w; once that is mended, --resume goes on from step %d", err, r.saved)
-}
-
 // close ends what compile began.
 func (r *run) close() {
 	if r.val != nil {
 		r.val.Close()
 	}
 	_ = r.train.Run.Close()
-}
-
-func (r *run) tellSkipped() {
-	if n := len(r.data.Skipped); n > 0 {
-		first := r.data.Skipped[0]
-		r.tell.note(fmt.Sprintf("WARNING: %d files could not be read and are left out, such as %s: %s", n, first.Path, first.Reason))
-	}
 }

@@ -26,6 +26,8 @@ import (
 	"gleaner/model/bundle"
 	"gleaner/train/checkpoint"
 	"gleaner/train/dataset"
+	"gleaner/train/device"
+	"gleaner/train/engine/ref"
 	"gleaner/train/export/parity"
 	"gleaner/train/net"
 	"gleaner/train/recipe"
@@ -344,6 +346,56 @@ func TestDiverged(t *testing.T) {
 	}
 	if _, _, err := fit(t, o, true); !errors.As(err, &d) { // and it diverges again, in the same step
 		t.Errorf("it goes on with %v", err)
+	}
+}
+
+// TestTwoStepsUnderWay: a device that is given the next batch while it works comes to the same, also after an interruption,
+// and numbers that become NaN are found.
+func TestTwoStepsUnderWay(t *testing.T) {
+	dir := garments(t, 200)
+	two := func(*recipe.Options, func(string)) (*device.Opened, error) {
+		return &device.Opened{Backend: ref.New[float32](), Depth: 2}, nil
+	}
+	calm, o := options(t, dir, "save=4", "average=0.9"), options(t, dir, "save=4", "average=0.9")
+	if _, _, err := fit(t, calm, false); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	if _, err := fitOn(ctx, o, false, Reporter{Step: func(Progress) { cancel() }}, two); !errors.Is(err, ErrInterrupted) {
+		t.Fatal(err)
+	}
+	if _, err := fitOn(t.Context(), o, true, Reporter{}, two); err != nil {
+		t.Fatal(err)
+	}
+	same(t, calm.Out, o.Out)
+	wild := options(t, dir, "optimiser=sgd", "lr=1e6", "clip=0", "save=1")
+	var d *DivergedError
+	if _, err := fitOn(t.Context(), wild, false, Reporter{}, two); !errors.As(err, &d) || d.Layer == "" || !strings.Contains(err.Error(), "is kept") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestSkipped: files that cannot be read are left out, counted, and listed.
+func TestSkipped(t *testing.T) {
+	root := t.TempDir()
+	for i := range 8 {
+		name := filepath.Join(root, string(rune('a'+i%2)), fmt.Sprint(i)+".png")
+		data := tinyPNG
+		if i == 5 {
+			data = tinyPNG[:30]
+		}
+		if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o755), os.WriteFile(name, data, 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	o := options(t, root, "net=dense", "size=8", "epochs=1", "batch=4")
+	_, notes, err := fit(t, o, false)
+	if err != nil || !strings.Contains(notes, "1 files could not be read and are left out, such as "+root+"/b/5.png") {
+		t.Errorf("%v, it said %s", err, notes)
+	}
+	if list := string(read(t, o.Out, runs.SkippedFile)); !strings.HasPrefix(list, "path,reason\n"+root+"/b/5.png,") {
+		t.Errorf("listed are %s", list)
 	}
 }
 

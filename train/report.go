@@ -69,3 +69,30 @@ func (r *run) progress(began *runs.Stopwatch) {
 	r.tell.Step(Progress{Epoch: r.state.Epoch + 1, Epochs: r.o.Epochs, Step: r.state.Step, Steps: r.o.Epochs * r.perEpoch,
 		Batch: r.o.Batch, Loss: r.state.Loss / float64(max(1, r.state.Batch)), CPU: t.CPU})
 }
+
+// advise says how to go on after an error that is not the training's own.
+func (r *run) advise(err error) error {
+	var d *DivergedError
+	if errors.As(err, &d) {
+		return err
+	}
+	if r.saved < 0 {
+		return fmt.Errorf("%w; no checkpoint was written yet", err)
+	}
+	return fmt.Errorf("%w; once that is mended, --resume goes on from step %d", err, r.saved)
+}
+
+// tellSkipped says which pictures were left out, and lists them in the run's folder.
+func (r *run) tellSkipped() error {
+	if len(r.data.Skipped) == 0 {
+		return nil
+	}
+	var rows [][]string
+	for _, s := range r.data.Skipped {
+		rows = append(rows, []string{s.Path, s.Reason})
+	}
+	first := r.data.Skipped[0]
+	r.tell.note(fmt.Sprintf("WARNING: %d files could not be read and are left out, such as %s: %s; %s lists them", len(rows), first.Path,
+		first.Reason, r.folder.Skipped()))
+	return r.folder.WriteSkipped(rows)
+}

@@ -27,6 +27,7 @@ const (
 	LogFile        = "log.csv"
 	CheckpointFile = "checkpoint.safetensors"
 	BestFile       = "best.safetensors"
+	SkippedFile    = "skipped.csv"
 	BundleDir      = "bundle"
 	lockFile       = ".lock"
 )
@@ -61,6 +62,9 @@ func (f *Folder) Log() string { return filepath.Join(f.Dir, LogFile) }
 
 // Checkpoint is the path of the checkpoint.
 func (f *Folder) Checkpoint() string { return filepath.Join(f.Dir, CheckpointFile) }
+
+// Skipped is the path of the list of files that were left out.
+func (f *Folder) Skipped() string { return filepath.Join(f.Dir, SkippedFile) }
 
 // HasCheckpoint tells whether there is one, sound or not.
 func (f *Folder) HasCheckpoint() bool {
@@ -108,7 +112,7 @@ const TryFile = ".try-"
 
 // sweep removes what a process that was killed left half done.
 func (f *Folder) sweep() error {
-	for _, path := range []string{f.Options(), f.Log(), f.Checkpoint(), f.Best()} {
+	for _, path := range []string{f.Options(), f.Log(), f.Checkpoint(), f.Best(), f.Skipped()} {
 		if err := checkpoint.Sweep(path); err != nil {
 			return err
 		}
@@ -246,6 +250,18 @@ func (f *Folder) AppendLog(r Row, validated bool, t Timing) error {
 func (f *Folder) WriteOptions(o *recipe.Options) error {
 	if err := renameio.WriteFile(f.Options(), o.JSON(), 0o644, renameio.WithTempDir(f.Dir)); err != nil {
 		return fmt.Errorf("write the options: %w", err)
+	}
+	return nil
+}
+
+// WriteSkipped lists files that were left out: path and reason.
+func (f *Folder) WriteSkipped(rows [][]string) error {
+	var b bytes.Buffer
+	w := csv.NewWriter(&b)
+	_ = w.Write([]string{"path", "reason"})
+	_ = w.WriteAll(rows)
+	if err := renameio.WriteFile(f.Skipped(), b.Bytes(), 0o644, renameio.WithTempDir(f.Dir)); err != nil {
+		return fmt.Errorf("list the files that were left out: %w", err)
 	}
 	return nil
 }
