@@ -14,7 +14,7 @@ func (n *Net) Fold(w Weights) (*Net, Weights, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	f.frozen, f.ranges, f.origin = slices.Clone(n.frozen), n.ranges, n.origin
+	f.frozen, f.ranges, f.layers = slices.Clone(n.frozen), n.ranges, n.layers
 	for _, v := range n.Vars() {
 		if len(w[v.Name]) != v.Shape.Size() {
 			return nil, nil, fmt.Errorf("fold network %s: the weights have %d numbers for %s, which is %v",
@@ -72,13 +72,3 @@ func foldBias(bias []float32, w Weights, norm string) []float32 {
 
 // Folded tells whether the batch norms behind convolutions are in them.
 func (n *Net) Folded() bool { return n.folded }
-
-// Origin says which tensor of an imported file a layer computes.
-type Origin struct {
-	Layer  string
-	Tensor int // in the first graph of the file
-}
-
-// Origins are the layers of an imported network that compute a tensor of the file, in the order of execution; empty for
-// presets.
-func (n *Net) Origins() []Origin { return slices.Clone(n.origin) }

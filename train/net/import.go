@@ -60,10 +60,7 @@ func Import(m *flat.Model, o ImportOptions) (*Net, Weights, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("import: %w", err)
 	}
-	n.ranges = im.ranges
-	for _, l := range im.layers {
-		n.origin = append(n.origin, Origin{l.name, l.out})
-	}
+	n.ranges, n.layers = im.ranges, im.layers
 	if err := n.Freeze(o.Freeze...); err != nil {
 		return nil, nil, fmt.Errorf("import: %w", err)
 	}

@@ -31,7 +31,7 @@ type Net struct {
 	frozen []string              // layers that do not learn, by prefix
 	folded bool                  // batch norms are in the convolutions before them
 	ranges map[string][2]float32 // of layers' outputs, as an imported file states them
-	origin []Origin
+	layers []*layer              // of an imported file
 	states map[string]*engine.Var
 	stateN []*engine.Var // the same, in the order in which they were asked for
 }

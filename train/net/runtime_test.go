@@ -4,7 +4,6 @@ package net
 
 import (
 	"encoding/binary"
-	"fmt"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -107,11 +106,10 @@ func picture(m *flat.Model, size int) []float32 {
 	return x
 }
 
-// imported is a file as a network, as this package sees it from the inside.
+// imported is a file as a network.
 type imported struct {
 	*Net
-	w      Weights
-	layers []*layer
+	w Weights
 }
 
 func importFile(t *testing.T, m *flat.Model, o ImportOptions) imported {
@@ -120,14 +118,7 @@ func importFile(t *testing.T, m *flat.Model, o ImportOptions) imported {
 	if err != nil {
 		t.Fatal(err)
 	}
-	im, err := newImporter(m, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := im.read(); err != nil {
-		t.Fatal(err)
-	}
-	return imported{n, w, im.layers}
+	return imported{n, w}
 }
 
 func (n imported) tensors() (ids []int) {
@@ -321,20 +312,19 @@ func TestQuantisedLayersAgree(t *testing.T) {
 				t.Fatal(err)
 			}
 			most := 0.0
-			for _, l := range n.layers {
-				y := alone(t, b, n, l, m, all)
-				r := n.ranges[l.name]
-				step := float64(r[1]-r[0]) / 255
+			for _, o := range n.Origins() {
+				y := alone(t, b, n, o, m, all)
+				step := float64(o.Range[1]-o.Range[0]) / 255
 				for i := range y {
-					y[i] = min(max(y[i], r[0]), r[1])
+					y[i] = min(max(y[i], o.Range[0]), o.Range[1])
 				}
-				d, _ := worst(y, all[l.out])
+				d, _ := worst(y, all[o.Tensor])
 				most = max(most, d/step)
 				if d > 1.001*step {
-					t.Errorf("%s is off by %.2f steps", l.name, d/step)
+					t.Errorf("%s is off by %.2f steps", o.Layer, d/step)
 				}
 			}
-			t.Logf("%d layers, the worst is off by %.2f steps", len(n.layers), most)
+			t.Logf("%d layers, the worst is off by %.2f steps", len(n.Origins()), most)
 		})
 	}
 }
@@ -358,8 +348,8 @@ func TestQuantisedFilesAgree(t *testing.T) {
 				if rounded[o.Layer] == nil {
 					continue // a reshape is no step
 				}
-				r, y := n.ranges[o.Layer], want[o.Tensor]
-				most = max(most, rms(rounded[o.Layer], y)/float64(r[1]-r[0])*255)
+				y := want[o.Tensor]
+				most = max(most, rms(rounded[o.Layer], y)/float64(o.Range[1]-o.Range[0])*255)
 				drift = max(drift, rms(float[o.Layer], y)/rms(y, make([]float32, len(y))))
 			}
 			t.Logf("rounded, the worst layer is off by %.2f steps (rms); as floats, by %.3f of its spread", most, drift)
@@ -385,22 +375,14 @@ func withRanges(n imported) Weights {
 }
 
 // alone computes one layer.
-func alone(t *testing.T, b engine.Backend, n imported, l *layer, m *flat.Model, all map[int][]float32) []float32 {
+func alone(t *testing.T, b engine.Backend, n imported, o Origin, m *flat.Model, all map[int][]float32) []float32 {
 	t.Helper()
-	var out *engine.Node
+	var shapes []engine.Shape
 	var in [][]float32
-	g, err := engine.Build(func(g *engine.Graph) {
-		var nodes []*engine.Node
-		for i, k := range l.in {
-			nodes = append(nodes, g.Input(fmt.Sprint("in", i), m.Graphs[0].Tensors[k].Shape...))
-			in = append(in, all[k])
-		}
-		out = l.apply(&Builder{Graph: g, n: n.Net}, l, nodes)
-	})
-	if err != nil {
-		t.Fatal(err)
+	for _, k := range o.Reads {
+		shapes, in = append(shapes, m.Graphs[0].Tensors[k].Shape), append(in, all[k])
 	}
-	p, err := g.Evaluation(out)
+	p, err := n.LayerProgram(o.Layer, shapes...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -409,10 +391,7 @@ func alone(t *testing.T, b engine.Backend, n imported, l *layer, m *flat.Model, 
 		t.Fatal(err)
 	}
 	defer r.Close()
-	y := make([]float32, engine.ShapeOf(out).Size())
-	if len(p.Inputs) == 0 {
-		t.Fatal(l.name, "has no input")
-	}
+	y := make([]float32, p.Outputs[0].Shape.Size())
 	if err := engine.Run(r, in, [][]float32{y}); err != nil {
 		t.Fatal(err)
 	}
