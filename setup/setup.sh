@@ -15,7 +15,7 @@ sums="$root/setup/sums.txt"
 native="$root/.native"
 cache="${XDG_CACHE_HOME:-${HOME:?HOME is not set}/.cache}/gleaner"
 
-packages_run=(g++ pkg-config libopencv-dev dataset-fashion-mnist ca-certificates mosquitto-clients)
+packages_run=(g++ pkg-config libopencv-dev libdnnl-dev dataset-fashion-mnist ca-certificates mosquitto-clients)
 packages_test=(mosquitto ffmpeg gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good systemd)
 packages_prove=(mmdebstrap chromium)
 

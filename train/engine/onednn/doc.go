@@ -1,0 +1,2 @@
+// Package onednn runs programs on the CPU with oneDNN.
+package onednn
