@@ -32,7 +32,7 @@ func (e *emitter) filter(l *layer, from, to int) ([2]int, error) {
 		w = transposed(w, n)
 	}
 	t := 0
-	if e.o.Kind == Float16 {
+	if e.o.Kind == Float16 && per > 1 { // the one factor of a norm's channel takes no room and stays as it is
 		half := flat.Float16Bytes(w)
 		for i := 1; i < len(half); i += 2 {
 			if half[i]&0x7c == 0x7c {
