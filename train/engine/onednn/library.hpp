@@ -24,6 +24,7 @@ namespace library {
     F(dnnl_memory_desc_init_by_tag) \
     F(dnnl_memory_destroy) \
     F(dnnl_memory_get_data_handle) \
+    F(dnnl_memory_set_data_handle_v2) \
     F(dnnl_memory_get_engine) \
     F(dnnl_memory_get_memory_desc) \
     F(dnnl_pooling_backward_desc_init) \
@@ -79,6 +80,7 @@ inline std::string open(const char *path) {
 #define dnnl_memory_desc_init_by_tag library::dnnl_memory_desc_init_by_tag_
 #define dnnl_memory_destroy library::dnnl_memory_destroy_
 #define dnnl_memory_get_data_handle library::dnnl_memory_get_data_handle_
+#define dnnl_memory_set_data_handle_v2 library::dnnl_memory_set_data_handle_v2_
 #define dnnl_memory_get_engine library::dnnl_memory_get_engine_
 #define dnnl_memory_get_memory_desc library::dnnl_memory_get_memory_desc_
 #define dnnl_pooling_backward_desc_init library::dnnl_pooling_backward_desc_init_

@@ -68,9 +68,10 @@ struct dn_plan {
     std::map<int, memory> workspaces;
     std::vector<std::shared_ptr<prim>> prims;
     std::vector<std::pair<prim *, memory::desc>> scratch;
-    memory scratchpad;
+    std::vector<memory> moved;  // weights in a primitive's own format: each for one step, all in one place
+    memory scratchpad, moving;
     std::vector<float> sums;  // of batch norms
-    size_t most = 0;
+    size_t most = 0, widest = 0;
 
     void add(std::function<void()> f) { steps.push_back({std::move(f)}); }
     std::shared_ptr<prim> make(primitive p, arguments a, const memory::desc &pad) {
@@ -86,7 +87,9 @@ struct dn_plan {
     memory weights(const memory::desc &have, const memory::desc &want, float *w, std::shared_ptr<prim> &move, bool out) {
         memory outer = at(have, w);
         if (have == want) return outer;
-        memory inner(want, *eng);
+        memory inner(want, *eng, DNNL_MEMORY_NONE);
+        moved.push_back(inner);
+        widest = std::max(widest, want.get_size());
         if (out) move = make(reorder(inner, outer), {{DNNL_ARG_FROM, inner}, {DNNL_ARG_TO, outer}}, memory::desc());
         else move = make(reorder(outer, inner), {{DNNL_ARG_FROM, outer}, {DNNL_ARG_TO, inner}}, memory::desc());
         return inner;
@@ -191,6 +194,10 @@ char *dn_plan_ready(dn_plan *p) {
         if (p->most > 0) {
             p->scratchpad = memory(memory::desc({(memory::dim)p->most}, memory::data_type::u8, tag::x), *eng);
             for (auto &s : p->scratch) s.first->args[DNNL_ARG_SCRATCHPAD] = memory(s.second, *eng, p->scratchpad.get_data_handle());
+        }
+        if (p->widest > 0) {
+            p->moving = memory(memory::desc({(memory::dim)p->widest}, memory::data_type::u8, tag::x), *eng);
+            for (auto &m : p->moved) m.set_data_handle(p->moving.get_data_handle());
         }
         return nullptr;
     } catch (const std::exception &e) {
