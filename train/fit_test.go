@@ -27,6 +27,7 @@ import (
 	"gleaner/train/checkpoint"
 	"gleaner/train/dataset"
 	"gleaner/train/device"
+	"gleaner/train/engine/onednn"
 	"gleaner/train/engine/ref"
 	"gleaner/train/export/parity"
 	"gleaner/train/net"
@@ -44,6 +45,9 @@ const (
 )
 
 func TestMain(m *testing.M) {
+	if err := onednn.Passive(); err != nil {
+		panic(err)
+	}
 	if os.Getenv(childEnv) == "" {
 		os.Exit(m.Run())
 	}
@@ -346,6 +350,43 @@ func TestDiverged(t *testing.T) {
 	}
 	if _, _, err := fit(t, o, true); !errors.As(err, &d) { // and it diverges again, in the same step
 		t.Errorf("it goes on with %v", err)
+	}
+}
+
+// TestOnOneDNN trains on the CPU's library: it learns, it finds the layer whose numbers diverge, and after an interruption it
+// comes to the same, to the last bit.
+func TestOnOneDNN(t *testing.T) {
+	b, err := onednn.New(onednn.Options{})
+	if err != nil {
+		t.Skip(err)
+	}
+	_ = b.Close()
+	dir := garments(t, 400)
+	more := []string{"device=cpu", "threads=2", "net=cnn-bn", "width=0.25", "drop=0.1", "epochs=6", "average=0.9", "units=0", "save=4"}
+	calm, o := options(t, dir, more...), options(t, dir, more...)
+	r, _, err := fit(t, calm, false)
+	if err != nil || r.Best.ValAcc < 0.5 {
+		t.Fatalf("%v, %+v", err, r)
+	}
+	for _, until := range []int{5, 40} {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		_, err := Fit(ctx, o, until > 5, Reporter{Step: func(p Progress) {
+			if p.Step >= until {
+				cancel()
+			}
+		}})
+		if !errors.Is(err, ErrInterrupted) {
+			t.Fatal(err)
+		}
+	}
+	if _, _, err := fit(t, o, true); err != nil {
+		t.Fatal(err)
+	}
+	same(t, calm.Out, o.Out)
+	var d *DivergedError
+	if _, _, err := fit(t, options(t, dir, "device=cpu", "optimiser=sgd", "lr=1e6", "clip=0", "save=1"), false); !errors.As(err, &d) || d.Layer == "" {
+		t.Errorf("got %v", err)
 	}
 }
 

@@ -113,7 +113,7 @@ func examine(ctx context.Context, cfg *config.Config, tell func(finding)) {
 // examineTraining tells where training can run. None of it is a fault of the daemon's.
 func examineTraining(tell func(finding)) {
 	for _, d := range device.List() {
-		tell(finding{Part: "training, device=" + d.Name, OK: d.OK, Optional: true, What: d.What, Hint: d.Hint})
+		tell(finding{Part: "training, device=" + d.Name, OK: d.OK, Optional: true, What: d.What})
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 
 	"gleaner/config"
 	"gleaner/model/tflite"
+	"gleaner/train/engine/onednn"
 )
 
 // version is set by the linker.
@@ -33,6 +34,11 @@ const (
 func main() {
 	if tflite.ProbeChild() {
 		return
+	}
+	if len(os.Args) > 1 && os.Args[1] == "train" {
+		if err := onednn.Passive(); err != nil { // it is slower then, and no less right
+			fmt.Fprintf(os.Stderr, "WARNING: %v\n", err)
+		}
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, stop, os.Args[1:], os.Stdout, os.Stderr)
