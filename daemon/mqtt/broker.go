@@ -11,12 +11,13 @@ import (
 	"slices"
 	"strconv"
 	"sync"
-	"syscall"
 	"time"
 
 	mochi "github.com/mochi-mqtt/server/v2"
 	"github.com/mochi-mqtt/server/v2/listeners"
 	"github.com/mochi-mqtt/server/v2/packets"
+
+	"gleaner/daemon/listen"
 )
 
 // What the embedded broker holds at most, so that no client fills the device's memory.
@@ -31,9 +32,6 @@ const (
 	introduction     = 10 * time.Second
 )
 
-// portsTried is how many ports from the wished one upwards are tried.
-const portsTried = 20
-
 // Broker is the embedded MQTT broker. What it retains and owes lives in memory.
 type Broker struct {
 	server *mochi.Server
@@ -45,13 +43,17 @@ type Broker struct {
 // StartBroker listens on host:port, or on the next free port of the 19 above it. Anybody on this machine may use it
 // without a password when user is empty; another address than a loopback one is refused then. With a user, every
 // client gives user and password.
-func StartBroker(listen, user, password string, log *slog.Logger) (*Broker, error) {
-	if err := mayListen(listen, user, password); err != nil {
+func StartBroker(addr, user, password string, log *slog.Logger) (*Broker, error) {
+	if err := mayListen(addr, user, password); err != nil {
 		return nil, err
 	}
-	ln, note, err := listenUpwards(listen)
+	ln, taken, err := listen.Upwards(addr)
 	if err != nil {
-		return nil, fmt.Errorf("start broker on %s: %w", listen, err)
+		return nil, fmt.Errorf("start broker on %s: %w", addr, err)
+	}
+	note := ""
+	if taken {
+		note = fmt.Sprintf("%s is taken (%s)", addr, whoAnswers(addr))
 	}
 	caps := mochi.NewDefaultServerCapabilities()
 	caps.MaximumClients = maxConnections
@@ -184,31 +186,6 @@ func mayListen(listen, user, password string) error {
 		return fmt.Errorf("embedded.listen: %s is open to the network; set user and password_file, or listen on 127.0.0.1", listen)
 	}
 	return nil
-}
-
-// listenUpwards listens on the wished port or a free one above it, and says who has the wished one.
-func listenUpwards(listen string) (ln net.Listener, note string, err error) {
-	host, port, err := net.SplitHostPort(listen)
-	if err != nil {
-		return nil, "", err
-	}
-	first, err := strconv.ParseUint(port, 10, 16)
-	if err != nil {
-		return nil, "", fmt.Errorf("port %q is no number", port)
-	}
-	for p := first; p < first+portsTried && p <= 65535; p++ {
-		ln, err = net.Listen("tcp", net.JoinHostPort(host, strconv.FormatUint(p, 10)))
-		if err == nil {
-			return ln, note, nil
-		}
-		if !errors.Is(err, syscall.EADDRINUSE) {
-			return nil, note, err
-		}
-		if note == "" {
-			note = fmt.Sprintf("%s is taken (%s)", listen, whoAnswers(listen))
-		}
-	}
-	return nil, note, fmt.Errorf("%s, and so are the ports after it: %w", note, err)
 }
 
 // whoAnswers asks with an MQTT CONNECT (3.1.1, section 3.1), which every broker answers with a CONNACK, even to refuse.

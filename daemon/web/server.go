@@ -10,16 +10,15 @@ import (
 	"net/http"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"golang.org/x/net/netutil"
 
 	"gleaner/daemon/event"
+	"gleaner/daemon/listen"
 )
 
 // Options says where the page is.
@@ -50,7 +49,6 @@ func (o Options) Check() error {
 var assets embed.FS
 
 const (
-	portsTried     = 20
 	maxConnections = 128
 	lastVerdicts   = 20
 	maxClasses     = 1000            // counted for each camera
@@ -89,11 +87,13 @@ func New(o Options, s State, m Metrics, log *slog.Logger) (*Server, error) {
 	if h, err := os.Hostname(); err == nil {
 		w.host = strings.ToLower(h)
 	}
-	ln, note, err := listenUpwards(o.Listen)
+	ln, taken, err := listen.Upwards(o.Listen)
 	if err != nil {
 		return nil, fmt.Errorf("web: listen on %s: %w", o.Listen, err)
 	}
-	if note != "" {
+	note := ""
+	if taken {
+		note = o.Listen + " is taken"
 		log.Warn("web port stepped around", "why", note, "addr", ln.Addr())
 	}
 	w.ln, w.note = ln, note
@@ -194,26 +194,3 @@ func (w *Server) Viewers() int {
 
 // Encoded is how many pictures were encoded.
 func (w *Server) Encoded() uint64 { return w.encoded.Load() }
-
-// listenUpwards listens on the wished port or on a free one above it, and says that the wished one is taken.
-func listenUpwards(listen string) (ln net.Listener, note string, err error) {
-	host, port, err := net.SplitHostPort(listen)
-	if err != nil {
-		return nil, "", err
-	}
-	first, err := strconv.ParseUint(port, 10, 16)
-	if err != nil {
-		return nil, "", fmt.Errorf("port %q is no number", port)
-	}
-	for p := first; p < first+portsTried && p <= 65535; p++ {
-		ln, err = net.Listen("tcp", net.JoinHostPort(host, strconv.FormatUint(p, 10)))
-		if err == nil {
-			return ln, note, nil
-		}
-		if !errors.Is(err, syscall.EADDRINUSE) {
-			return nil, note, err
-		}
-		note = listen + " is taken"
-	}
-	return nil, note, err
-}
