@@ -11,6 +11,7 @@ import (
 
 	"gleaner/capture"
 	"gleaner/capture/cv"
+	"gleaner/classify"
 	"gleaner/daemon/crop"
 	"gleaner/daemon/decide"
 	"gleaner/daemon/event"
@@ -160,23 +161,35 @@ func (s *station) openCrops(publish func(event.Crop)) *crop.Maker {
 	return s.crops
 }
 
-// switchModels opens the camera's classifier anew, as its bundles are now, and puts it in place between two frames. It
-// reports whether anything changed. On an error everything stays as it was.
-func (s *station) switchModels(m *Models) (bool, error) {
+// successor is a classifier that was opened for a station beside the one it has.
+type successor struct {
+	station *station
+	next    classify.Classifier
+	release func() error // of next
+}
+
+// openSuccessor opens the camera's classifier anew, as its bundles are now; nil if that is the one it has. The station
+// goes on with the one it has until the successor takes over.
+func (s *station) openSuccessor(m *Models) (*successor, error) {
 	if s.live == nil {
-		return false, nil
+		return nil, nil
 	}
 	c, release, err := m.OpenClassifier(s.spec.Classify.Models)
 	if err != nil {
-		return false, fmt.Errorf("camera %s: %w", s.spec.Name, err)
+		return nil, fmt.Errorf("camera %s: %w", s.spec.Name, err)
 	}
 	if c.Model() == s.live.Current().Model() {
-		return false, release()
+		return nil, release()
 	}
-	old := s.release
-	s.live.Swap(c)
-	s.release = release
-	return true, old()
+	return &successor{s, c, release}, nil
+}
+
+// takeOver puts the successor in place between two frames, and closes the classifier that was there.
+func (n *successor) takeOver() error {
+	old := n.station.release
+	n.station.live.Swap(n.next)
+	n.station.release = n.release
+	return old()
 }
 
 // work takes the camera's frames through the pipeline until the camera ends, then flushes what is in view.

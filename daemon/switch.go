@@ -50,27 +50,44 @@ func (d *daemon) storeState() string {
 	return string(b)
 }
 
-// switchModels brings every camera's classifier up to the store.
+// switchModels brings every camera's classifier up to the store: all of them, or none when one cannot be opened.
 func (d *daemon) switchModels() error {
-	var errs []error
-	changed := false
-	for _, s := range d.stations {
-		did, err := s.switchModels(d.models)
-		changed = changed || did
-		errs = append(errs, err)
-	}
-	err := errors.Join(errs...)
-	switch {
-	case err != nil:
+	next, err := d.openSuccessors()
+	if err != nil {
 		d.registry.Counter(metrics.ModelSwitch, "refused").Inc()
 		d.log.Error("bundle not switched, the old one stays", "err", err)
-	case changed:
+	} else if len(next) > 0 {
+		var closing []error
+		for _, n := range next {
+			closing = append(closing, n.takeOver())
+		}
+		if err := errors.Join(closing...); err != nil { // the new ones work all the same
+			d.log.Warn("old bundle not closed", "err", err)
+		}
 		d.registry.Counter(metrics.ModelSwitch, "ok").Inc()
 		d.log.Info("bundle switched", "models", d.modelNames())
 		debug.FreeOSMemory() // the files that were read to be verified, many times the daemon's own heap
 	}
 	d.mqtt.Publish(d.info())
 	return err
+}
+
+// openSuccessors opens what each camera is to go on with. On an error nothing is left open.
+func (d *daemon) openSuccessors() ([]*successor, error) {
+	var next []*successor
+	for _, s := range d.stations {
+		n, err := s.openSuccessor(d.models)
+		if err != nil {
+			for _, n := range next {
+				err = errors.Join(err, n.release())
+			}
+			return nil, err
+		}
+		if n != nil {
+			next = append(next, n)
+		}
+	}
+	return next, nil
 }
 
 // command answers the MQTT commands that concern the daemon.

@@ -160,3 +160,75 @@ func TestModelsShareNetworks(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestSwitchAllOrNone: when one camera's bundle cannot be opened, no camera is switched and nothing is left open.
+func TestSwitchAllOrNone(t *testing.T) {
+	store, one, two, _ := twoBundles(t)
+	m, err := openModels(ModelOptions{Dir: store.Dir(), Threads: 1, Workers: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.Use(one); err != nil {
+		t.Fatal(err)
+	}
+	d := &daemon{models: m}
+	for _, refs := range [][]string{{"current"}, {"current", one}} {
+		c, release, err := m.OpenClassifier(refs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := &station{spec: CameraSpec{Name: "cam"}, live: NewLive(c), release: release}
+		s.spec.Classify.Models = refs
+		d.stations = append(d.stations, s)
+	}
+	count := func() (n int) {
+		m.each(func(*bundle.Bundle, *loaded) { n++ })
+		return n
+	}
+	first, before := d.stations[0].live.Current(), count()
+
+	model := filepath.Join(store.Dir(), one, bundle.ModelFile)
+	sound, err := os.ReadFile(model)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(model, []byte("other"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.Use(two); err != nil {
+		t.Fatal(err)
+	}
+	if next, err := d.openSuccessors(); err == nil || next != nil || !strings.Contains(err.Error(), bundle.ModelFile) {
+		t.Errorf("one of two cannot be opened: %d successors, %v", len(next), err)
+	}
+	if count() != before || d.stations[0].live.Current() != first {
+		t.Errorf("%d networks open, want %d; the first camera was switched: %v", count(), before, d.stations[0].live.Current() != first)
+	}
+
+	if err := os.WriteFile(model, sound, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	next, err := d.openSuccessors()
+	if err != nil || len(next) != 2 {
+		t.Fatalf("both can be opened: %d successors, %v", len(next), err)
+	}
+	for _, n := range next {
+		if err := n.takeOver(); err != nil {
+			t.Error(err)
+		}
+	}
+	if d.stations[0].live.Current() == first || count() != 2 {
+		t.Errorf("%d networks open; the first camera was switched: %v", count(), d.stations[0].live.Current() != first)
+	}
+	for _, s := range d.stations {
+		if err := s.release(); err != nil {
+			t.Error(err)
+		}
+	}
+	if count() != 0 {
+		t.Errorf("%d networks left open", count())
+	}
+	if err := m.Close(); err != nil {
+		t.Error(err)
+	}
+}
