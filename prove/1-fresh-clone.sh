@@ -48,11 +48,12 @@ settings() {
 	[ -z "${NODE_EXTRA_CA_CERTS:-}" ] || printf 'NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt\n'
 }
 
-# enter runs a command in the fresh system. Its processes and mounts end with it.
+# enter becomes a command in the fresh system, whose processes and mounts end with it. Call it in a shell of its own: in
+# the background, where $! is then the process whose end is everybody's end, or within parentheses.
 enter() {
 	local set
 	mapfile -t set < <(settings)
-	unshare --mount --pid --fork --kill-child -- bash -euc '
+	exec unshare --mount --pid --fork --kill-child -- bash -euc '
 		mount --bind "$1" "$2/usr/local/go" && mount -o remount,bind,ro "$2/usr/local/go"
 		mount -t proc proc "$2/proc" && mount --rbind /dev "$2/dev"
 		root="$2"; shift 2
@@ -98,7 +99,7 @@ bootstrap
 if [ "$goal" = build ]; then
 	for turn in first second; do
 		start=$EPOCHREALTIME
-		enter make -C /srv/gleaner build
+		(enter make -C /srv/gleaner build)
 		awk -v t="$turn" -v a="$start" -v b="$EPOCHREALTIME" 'BEGIN {printf "%s make build: %.1f s\n", t, b - a}'
 	done
 	exit 0
