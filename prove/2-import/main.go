@@ -88,7 +88,9 @@ func run() (figure string, ok bool, err error) {
 			return "", false, fmt.Errorf("%s: %w", filepath.Base(path), err)
 		}
 	}
-	figure = fmt.Sprintf("%d files, %d layers; float off by %.1e at most, quantised by %.2f steps each and %.2f in a row; top-1 as floats %d of %d, rounded %d, least in one file %d of %d",
+	figure = fmt.Sprintf("%d files, %d layers; float off by %.1e at most, "+
+		"quantised by %.2f steps each and %.2f in a row; "+
+		"top-1 as floats %d of %d, rounded %d, least in one file %d of %d",
 		len(files), all.layers, all.float, all.steps, all.row, all.float1, all.answers, all.rounded1, all.least, len(pictures))
 	return figure, all.float <= 1e-4 && all.steps <= 1.001 && all.row <= 3 && all.least >= 14, nil
 }

@@ -61,3 +61,19 @@ func TestImportCuts(t *testing.T) {
 		})
 	}
 }
+
+// TestImportedNamesAreStable holds the variables of an imported network to their digest: checkpoints find weights by them.
+func TestImportedNamesAreStable(t *testing.T) {
+	for file, want := range map[string]uint64{
+		"ssd_oidv4_fp16.tflite":                                 0x12a511f515cc13b1,
+		"mobilenet_v1_1.0_224_quant_embedding_extractor.tflite": 0xd84f2d535579a4d,
+	} {
+		n, _, err := Import(load(t, file), ImportOptions{Heads: []Head{{Name: "class", Classes: 6}}, Norms: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := digest(n); got != want {
+			t.Errorf("%q: %#x, the variables are not %#x any more: old checkpoints would not load", file, got, want)
+		}
+	}
+}

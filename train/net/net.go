@@ -68,7 +68,8 @@ func Describe(name string, input engine.Shape, heads []Head, build func(b *Build
 	return describe(name, input, heads, build, false)
 }
 
-func describe(name string, input engine.Shape, heads []Head, build func(b *Builder, x *engine.Node) []*engine.Node, folded bool) (*Net, error) {
+func describe(name string, input engine.Shape, heads []Head, build func(b *Builder, x *engine.Node) []*engine.Node,
+	folded bool) (*Net, error) {
 	if len(heads) == 0 {
 		return nil, fmt.Errorf("network %s has no head", name)
 	}

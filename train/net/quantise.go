@@ -93,8 +93,9 @@ func (w *watch) norm(b *Builder, layer string, x, gamma, beta *engine.Node) {
 	w.nodes, w.layer = append(w.nodes, mean, variance), append(w.layer, layer, layer)
 }
 
-// run evaluates the network with weights w on batches of pictures, and calls f with what is watched after each.
-func (n *Net) run(w *watch, quantise int, b engine.Backend, weights Weights, batch int, batches iter.Seq[[]float32], f func(seen [][]float32)) error {
+// run evaluates the network on batches of pictures, and calls f with what is watched after each.
+func (n *Net) run(w *watch, quantise int, b engine.Backend, weights Weights, batch int, batches iter.Seq[[]float32],
+	f func(seen [][]float32)) error {
 	g, err := engine.Build(func(g *engine.Graph) {
 		n.logits(&Builder{Graph: g, n: n, watch: w, quantise: quantise, keepWeights: true}, batch)
 	})
