@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -28,7 +29,7 @@ const (
 
 // settings touch everything that a checkpoint must hold: batch norms, dropout, Adam's moments, a moving average, a schedule that
 // listens to the validation loss, pictures changed at random, and checkpoints in the middle of epochs.
-var settings = []string{"train", "data=garments", "out=run", "net=cnn-bn", "width=0.25", "epochs=4", "batch=32", "save=20", "average=0.99",
+var settings = []string{"train", "data=garments", "out=run", "net=cnn-bn", "width=0.25", "epochs=5", "batch=32", "save=20", "average=0.99",
 	"schedule=plateau", "wait=0", "flip=true", "shift=2", "cutout=6", "clip=5", "smoothing=0.1", "seed=11", "overfit=off", "scan=off"}
 
 func main() {
@@ -57,7 +58,7 @@ func prove() (string, error) {
 		}
 	}
 	began := time.Now()
-	if err := run(gleaner, calm, 0); err != nil {
+	if err := run(gleaner, calm, nil); err != nil {
 		return "", fmt.Errorf("the undisturbed run: %w", err)
 	}
 	whole := time.Since(began)
@@ -75,19 +76,20 @@ func prove() (string, error) {
 	return fmt.Sprintf("killed %d times in %d starts of a run of %.0f s: nothing differs", done, tries, whole.Seconds()), nil
 }
 
-// disturb runs until it was killed often enough, and then to the end. The moments are spread over the whole run.
+// disturb runs until it was killed often enough, and then to the end. Each time it lets a few checkpoints be written, or none, and
+// kills at a random moment up to a few steps later: in the start, in a step, in a validation, in a write.
 func disturb(gleaner, dir string, whole time.Duration) (done, tries int, err error) {
 	seed := uint64(time.Now().UnixNano())
 	r := rand.New(rand.NewPCG(seed, 0))
 	fmt.Printf("seed of the moments: %d\n", seed)
 	for done < kills {
-		after := time.Duration((0.2 + 1.4*r.Float64()) * float64(whole) / (kills + 1))
+		m := &moment{checkpoints: r.IntN(3), after: time.Duration(r.Float64() * float64(whole) / 30)}
 		tries++
-		err := run(gleaner, dir, after, resume(tries)...)
+		err := run(gleaner, dir, m, resume(tries)...)
 		switch {
 		case errors.Is(err, errKilled):
 			done++
-			fmt.Printf("killed after %.2f s, at %s\n", after.Seconds(), where(dir))
+			fmt.Printf("killed %.3f s after checkpoint %d of this start, %s\n", m.after.Seconds(), m.checkpoints, where(dir))
 		case err == nil:
 			return done, tries, nil
 		default:
@@ -95,7 +97,7 @@ func disturb(gleaner, dir string, whole time.Duration) (done, tries int, err err
 		}
 	}
 	tries++
-	return done, tries, run(gleaner, dir, 0, resume(tries)...)
+	return done, tries, run(gleaner, dir, nil, resume(tries)...)
 }
 
 func resume(try int) []string {
@@ -107,8 +109,42 @@ func resume(try int) []string {
 
 var errKilled = errors.New("killed")
 
-// run trains in dir, and kills the process after a while; 0: never.
-func run(gleaner, dir string, after time.Duration, more ...string) error {
+// moment is when a process is killed: so long after it has written so many checkpoints.
+type moment struct {
+	checkpoints int
+	after       time.Duration
+}
+
+// await returns at the moment, or when over is closed.
+func (m *moment) await(dir string, over <-chan struct{}) {
+	path := filepath.Join(dir, "run", "checkpoint.safetensors")
+	written := func() (t time.Time) {
+		if st, err := os.Stat(path); err == nil {
+			t = st.ModTime()
+		}
+		return t
+	}
+	last, left := written(), m.checkpoints
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for left > 0 {
+		select {
+		case <-over:
+			return
+		case <-tick.C:
+			if now := written(); !now.Equal(last) {
+				last, left = now, left-1
+			}
+		}
+	}
+	select {
+	case <-over:
+	case <-time.After(m.after):
+	}
+}
+
+// run trains in dir, and kills the process at a moment; nil: never.
+func run(gleaner, dir string, m *moment, more ...string) error {
 	c := exec.Command(gleaner, append(slices.Clone(settings), more...)...)
 	c.Dir = dir
 	var said bytes.Buffer
@@ -116,11 +152,17 @@ func run(gleaner, dir string, after time.Duration, more ...string) error {
 	if err := c.Start(); err != nil {
 		return err
 	}
-	if after > 0 {
-		kill := time.AfterFunc(after, func() { _ = c.Process.Kill() })
-		defer kill.Stop()
+	over := make(chan struct{})
+	var watch sync.WaitGroup
+	if m != nil {
+		watch.Go(func() {
+			m.await(dir, over)
+			_ = c.Process.Kill()
+		})
 	}
 	err := c.Wait()
+	close(over)
+	watch.Wait()
 	if s, ok := c.ProcessState.Sys().(syscall.WaitStatus); ok && s.Signaled() && s.Signal() == syscall.SIGKILL {
 		return errKilled
 	}
