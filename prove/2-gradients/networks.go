@@ -19,6 +19,7 @@ type network struct {
 	how     string // what is special about its training, for messages
 	train   net.TrainOptions
 	freeze  []string
+	deep    bool // with so many activations that one is always near a kink: see enginetest.CompareSteps
 }
 
 // networks are all presets at a size that float64 can walk around in: every layer is there, with few channels. Behind them are
@@ -31,10 +32,10 @@ var networks = []network{
 	{name: "cnn-bn", options: net.Options{Input: engine.Shape{16, 16, 3}, Width: 0.25}, batch: 4},
 	{name: "vgg16", options: net.Options{Input: engine.Shape{32, 32, 3}, Width: 0.125, Units: 16}, batch: 3},
 	{name: "resnet-small", options: net.Options{Input: engine.Shape{16, 16, 1}, Width: 0.5, Heads: twoHeads}, batch: 4},
-	{name: "resnet18", options: net.Options{Input: engine.Shape{64, 64, 3}, Width: 0.125}, batch: 4},
-	{name: "resnet50", options: net.Options{Input: engine.Shape{64, 64, 3}, Width: 0.125}, batch: 4},
-	{name: "mobilenetv2", options: net.Options{Input: engine.Shape{64, 64, 3}, Width: 0.25}, batch: 4},
-	{name: "densenet121", options: net.Options{Input: engine.Shape{64, 64, 3}, Width: 0.25}, batch: 3},
+	{name: "resnet18", options: net.Options{Input: engine.Shape{64, 64, 3}, Width: 0.125}, batch: 4, deep: true},
+	{name: "resnet50", options: net.Options{Input: engine.Shape{64, 64, 3}, Width: 0.125}, batch: 4, deep: true},
+	{name: "mobilenetv2", options: net.Options{Input: engine.Shape{64, 64, 3}, Width: 0.25}, batch: 4, deep: true},
+	{name: "densenet121", options: net.Options{Input: engine.Shape{64, 64, 3}, Width: 0.25}, batch: 3, deep: true},
 	{name: "resnet-small", options: net.Options{Input: engine.Shape{16, 16, 1}, Width: 0.5, Heads: twoHeads}, batch: 4,
 		how: ", half of it frozen, focal loss, L2 towards the start", freeze: []string{"stem", "stage1"}, train: net.TrainOptions{
 			Losses: []engine.Loss{{Gamma: 2, Smoothing: 0.1}, {Weights: []float32{1, 2, 0.5}}}, Share: []float64{1, 0.3}, ToStart: 0.01}},

@@ -71,6 +71,19 @@ func TestCompareSeesASmallDifference(t *testing.T) {
 	}
 }
 
+// TestStepsAloneAgree takes a network apart; a kernel that is off is found by its layer.
+func TestStepsAloneAgree(t *testing.T) {
+	for _, name := range []string{"residual network", "inverted bottleneck", "plain network", "training, sgd"} {
+		if worst, where, err := CompareSteps(net(t, name), ref.New[float32]()); err != nil || worst == 0 || worst > 1e-5 {
+			t.Errorf("%s: %g, %s, %v", name, worst, where, err)
+		}
+	}
+	worst, where, err := CompareSteps(net(t, "plain network"), bent{ref.New[float32]()})
+	if err != nil || math.Abs(worst-1e-3) > 1e-4 || !strings.Contains(where, "plain network: ") {
+		t.Errorf("%g, %s, %v", worst, where, err)
+	}
+}
+
 func TestDifferCountsNaN(t *testing.T) {
 	one := func(x float64) *Results { return &Results{Names: []string{"x"}, Arrays: [][]float64{{x}}} }
 	for _, c := range []struct{ got, want, diff float64 }{

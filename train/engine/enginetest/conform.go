@@ -122,10 +122,10 @@ func (r *Results) First(n int) *Results {
 
 // small is the share of the greatest of a network's gradients that a parameter's gradients are measured by if all of them are
 // smaller: some are 0 but for rounding, such as those of a shift that the next batch norm takes out again.
-const small = 1e-3
+const small = 1e-2
 
 // Differ is the greatest difference of two results, relative to the greatest element of want's array (absolute in an array of
-// zeros), and where it is. Gradients below a thousandth of the network's greatest are measured by that thousandth.
+// zeros), and where it is. Gradients below a hundredth of the network's greatest are measured by that hundredth.
 func Differ(got, want *Results) (worst float64, where string) {
 	steepest := 0.0
 	for i, d := range want.Arrays {
@@ -134,24 +134,34 @@ func Differ(got, want *Results) (worst float64, where string) {
 		}
 	}
 	for i, w := range want.Arrays {
-		top := greatest(w)
+		least := 0.0
 		if want.Gradients[i] {
-			top = max(top, small*steepest)
+			least = small * steepest
 		}
-		if top == 0 {
-			top = 1
+		if off, at := apartBy(got.Arrays[i], w, least); off > worst {
+			worst, where = off, want.Names[i]+at
 		}
-		for k, x := range w {
-			diff := math.Abs(got.Arrays[i][k]-x) / top
-			switch {
-			case math.IsNaN(x) && math.IsNaN(got.Arrays[i][k]):
-				diff = 0
-			case math.IsNaN(diff):
-				diff = math.Inf(1)
-			}
-			if diff > worst {
-				worst, where = diff, fmt.Sprintf("%s[%d] is %.7g and should be %.7g", want.Names[i], k, got.Arrays[i][k], x)
-			}
+	}
+	return worst, where
+}
+
+// apartBy is the greatest difference of two arrays, relative to the greatest element of want or to least, whichever is more, and
+// where it is.
+func apartBy(got, want []float64, least float64) (worst float64, where string) {
+	top := max(least, greatest(want))
+	if top == 0 {
+		top = 1
+	}
+	for k, x := range want {
+		diff := math.Abs(got[k]-x) / top
+		switch {
+		case math.IsNaN(x) && math.IsNaN(got[k]):
+			diff = 0
+		case math.IsNaN(diff):
+			diff = math.Inf(1)
+		}
+		if diff > worst {
+			worst, where = diff, fmt.Sprintf("[%d] is %.7g and should be %.7g", k, got[k], x)
 		}
 	}
 	return worst, where

@@ -23,9 +23,9 @@ const enough = 1e-7
 
 // CheckGradients compares the gradients of a network's first run with central differences of its loss, in float64. worst is the
 // greatest difference, relative to the greatest element of the parameter's gradient (of a direction: to the gradient's norm) or
-// to a thousandth of the greatest of all, whichever is more, and where says which. A difference that is off by more than 1e-7 is taken again with other steps, of which the nearest
-// counts: within one step an activation may have passed a kink, within another the loss may have too few digits. A wrong
-// gradient is wrong at every step.
+// to a hundredth of the greatest of all, whichever is more, and where says which. A difference that is off by more than 1e-7 is
+// taken again with other steps, of which the nearest counts: within one step an activation may have passed a kink, within
+// another the loss may have too few digits. A wrong gradient is wrong at every step.
 func CheckGradients(n *Net, d Differences) (worst float64, where string, err error) {
 	c, err := newChecker(n, d)
 	if err != nil {
