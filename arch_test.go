@@ -67,7 +67,7 @@ var allowed = map[string][]string{
 // suites are the conformance suites, and the stand-ins that tests of other packages share: part of the tests, though they
 // are packages of their own.
 var suites = []string{"capture/capturetest", "detect/detecttest", "classify/classifytest", "model/modeltest", "internal/shared",
-	"train/engine/enginetest"}
+	"train/engine/enginetest", "train/engine/xla/hlotest"}
 
 // bans are imports that only the named packages may have, tests aside, each with its reason. A name stands for what is
 // below it as well.
@@ -104,6 +104,9 @@ var bans = []struct {
 	{"gleaner/classify/classifytest", []string{"prove", "bench"}, "a suite is no part of the product"},
 	{"gleaner/model/modeltest", []string{"prove", "bench"}, "a suite is no part of the product"},
 	{"gleaner/train/engine/enginetest", []string{"prove", "bench"}, "a suite is no part of the product"},
+	{"gleaner/train/engine/xla/hlotest", []string{"prove", "bench"}, "a suite is no part of the product"},
+	{"github.com/gomlx/go-xla", []string{"train/engine/xla"}, "StableHLO and PJRT are one backend's affair"},
+	{"k8s.io/klog", []string{"train/engine/xla"}, "go-xla logs through it; one package keeps it quiet"},
 	{"gleaner/internal/shared", []string{"prove", "bench"}, "the test material is no part of the product"},
 	{"testing", suites, "it registers flags in the program that imports it"},
 }

@@ -11,8 +11,7 @@ import (
 func (e *emitter) loss(op *engine.Op, in []value) []value {
 	switch op.Kind {
 	case engine.Softmax:
-		z := f32(in[0])
-		return []value{exp(sub(z, e.spread(e.logSum(z), op.In[0], 0)))}
+		return []value{exp(neg(e.minusLog(f32(in[0]))))}
 	case engine.SoftmaxLoss:
 		return e.softmaxLoss(op, in)
 	case engine.SoftmaxLossDZ:
@@ -43,10 +42,11 @@ func (e *emitter) difference(in []value) value {
 	return sub(f32(in[0]), f32(in[1]))
 }
 
-// logSum is log Σ exp(z) of each row; exp is never of a positive number.
-func (e *emitter) logSum(z value) value {
-	top := e.top(z, 1)
-	return add(log(e.sum(exp(sub(z, e.spread(top, dims(z), 0))), 1)), top)
+// minusLog is -log softmax(z) of each row. The row's greatest is taken off first, so that exp is never of a positive number and
+// the greatest's own share keeps its digits when it is near 1.
+func (e *emitter) minusLog(z value) value {
+	below := sub(e.spread(e.top(z, 1), dims(z), 0), z)
+	return add(e.spread(log(e.sum(exp(neg(below)), 1)), dims(z), 0), below)
 }
 
 // wanted is y' = (1-Smoothing)·y + Smoothing/K.
@@ -72,7 +72,7 @@ func (e *emitter) weights(op *engine.Op, like value) value {
 func (e *emitter) softmaxLoss(op *engine.Op, in []value) []value {
 	a := op.Attr.(engine.Loss)
 	z := f32(in[0])
-	less := sub(e.spread(e.logSum(z), op.In[0], 0), z) // -log p
+	less := e.minusLog(z)
 	p := exp(neg(less))
 	part := mul(mul(e.wanted(op, in[1]), e.weights(op, z)), less)
 	if a.Gamma != 0 {

@@ -1,0 +1,10 @@
+// Package hlotest runs the StableHLO that train/engine/xla emits, in plain Go: tests and proofs compare what it computes with
+// train/engine/ref, so that the text is shown to mean what it should where no card is at hand.
+//
+// Parse reads exactly the emitted subset of MLIR's generic form, and refuses everything else. The operators follow the StableHLO
+// specification (openxla.org/stablehlo/spec, whose section names stand beside them), not the engine's kernels: nothing is
+// shared with ref. Sums are float32, in blocks; bfloat16 is float32 that is rounded after each operator. precision_config is
+// read and does not matter here.
+//
+// It is part of the tests: no product package imports it.
+package hlotest
