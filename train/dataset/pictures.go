@@ -38,7 +38,7 @@ type Options struct {
 // Pictures are labelled pictures of one size, out of an idx file, a folder, or a list. Pictures in files are turned upright as
 // their EXIF orientation says, as OpenCV does on the device.
 type Pictures struct {
-	source  *pictures.Set
+	source  source
 	input   bundle.Input
 	heads   []Head
 	label   []int // class of picture i
@@ -54,20 +54,20 @@ type Pictures struct {
 	table   [3][256]float32 // of a channel's value, by channel
 }
 
-// Open reads the pictures that source names: what pictures.Open knows (an idx file, a list of files with their classes, a
+// Open reads the pictures at path: a data set file, what pictures.Open knows (an idx file, a list of files with their classes, a
 // folder with a sub-folder per class, a folder of files named by class), or a folder with the idx files of a training set
 // (train-images-idx3-ubyte). It decodes each picture once; those that cannot be decoded are left out and told by Skipped.
-func Open(ctx context.Context, source string, o Options) (*Pictures, error) {
-	set, err := pictures.Open(idxFile(source, "train"))
+func Open(ctx context.Context, path string, o Options) (*Pictures, error) {
+	set, err := openSource(path)
 	if err != nil {
 		return nil, err
 	}
 	p := &Pictures{source: set, input: o.Input, augment: o.Augment, skipped: set.Skipped()}
-	if err := p.settle(&o, source); err != nil {
+	if err := p.settle(&o, path); err != nil {
 		return nil, err
 	}
 	if err := p.decodeAll(ctx, o); err != nil {
-		return nil, fmt.Errorf("open pictures %s: %w", source, err)
+		return nil, fmt.Errorf("open pictures %s: %w", path, err)
 	}
 	return p, nil
 }

@@ -20,13 +20,13 @@ import (
 // Options are everything that decides a run. Each is set as key=value by the name in its json tag; doc is what a person reads
 // about it.
 type Options struct {
-	Data string `json:"data" doc:"training pictures: a folder with a sub-folder per class, a list file, an idx file, or a folder of idx files"`
+	Data string `json:"data" doc:"training pictures: a data set file of gleaner data import, a folder with a sub-folder per class, a list file, an idx file, or a folder of idx files"`
 	Val  string `json:"val" doc:"validation: a share of data, 0 to 0.9, or pictures of their own, named as data is"`
 	Test string `json:"test" doc:"pictures that measure the best weights, once, at the end; those of a folder of idx files come by themselves; none: no test"`
 	Out  string `json:"out" doc:"the run's folder: options, log, checkpoint, best weights, bundle"`
 	Name string `json:"name" doc:"name of the bundle; empty: that of the run's folder"`
 
-	Size   int       `json:"size" doc:"side of the network's input in pixels; 0: that of the pictures of an idx file, or the network's own"`
+	Size   int       `json:"size" doc:"side of the network's input in pixels; 0: that of a data set or an idx file, or the network's own"`
 	Colour string    `json:"colour" doc:"rgb, bgr or gray; empty: gray for idx files, else rgb"`
 	Fit    string    `json:"fit" doc:"how a picture of another shape comes in: letterbox, stretch or crop"`
 	Mean   []float64 `json:"mean" doc:"what is subtracted from a channel's value of 0 to 255: one number, or one per channel"`
