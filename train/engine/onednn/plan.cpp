@@ -1,3 +1,5 @@
+//go:build cgo && !nonative
+
 #pragma GCC optimize("no-math-errno", "no-trapping-math")
 #include "plan.h"
 
