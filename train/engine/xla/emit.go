@@ -47,7 +47,7 @@ type Module struct {
 	Donated []int
 }
 
-// Emit writes a program as StableHLO. It takes the program as it was lowered: XLA does what engine.Fuse does, and more.
+// Emit writes a program as StableHLO, fused or not: what engine.Fuse joins XLA joins anyway, and more.
 func Emit(p *engine.Program, how Precision) (m *Module, err error) {
 	e := &emitter{p: p, values: make([]value, len(p.Values)), vars: map[*engine.Var]value{}, old: map[*engine.Var]value{}}
 	e.half = dtypes.Float32
@@ -203,31 +203,42 @@ func (e *emitter) emitStep(s *engine.Step) {
 
 // kernel is an operator in StableHLO: its results, the main one first.
 func (e *emitter) kernel(op *engine.Op, in []value) []value {
-	if acts(op) {
-		fail("the program was fused already; give the one that was lowered")
-	}
 	for _, of := range []func(*engine.Op, []value) []value{e.layer, e.element, e.loss, e.quant, e.update} {
 		if out := of(op, in); out != nil {
-			return out
+			return e.activated(op, out)
 		}
 	}
 	fail("the operator is not known here")
 	return nil
 }
 
-// acts tells whether engine.Fuse put an activation into an operator.
-func acts(op *engine.Op) bool {
+// fused is the activation that engine.Fuse put behind an operator.
+func fused(op *engine.Op) engine.Act {
 	switch a := op.Attr.(type) {
 	case engine.Conv:
-		return a.Act != engine.NoAct
+		return a.Act
 	case engine.Lin:
-		return a.Act != engine.NoAct
+		return a.Act
 	case engine.Norm:
-		return a.Act != engine.NoAct
+		return a.Act
 	case engine.Sum:
-		return a.Act != engine.NoAct
+		return a.Act
 	}
-	return false
+	return engine.NoAct
+}
+
+// activated applies a fused activation to an operator's main result; batchNormDX masks by itself.
+func (e *emitter) activated(op *engine.Op, out []value) []value {
+	switch act := fused(op); {
+	case act == engine.NoAct || op.Kind == engine.BatchNormDX:
+	case act == engine.ActRelu:
+		out[0] = maximum(out[0], e.number(0, out[0]))
+	case act == engine.ActRelu6:
+		out[0] = e.within(out[0], 0, 6)
+	default:
+		fail("the activation %d is not known here", act)
+	}
+	return out
 }
 
 func (e *emitter) layer(op *engine.Op, in []value) []value {

@@ -23,12 +23,9 @@ func (e *emitter) element(op *engine.Op, in []value) []value {
 		y := div(mul(x, e.within(add(x, e.number(3, x)), 0, 6)), e.number(6, x))
 		return []value{as(y, in[0].Shape().DType)}
 	case engine.ReluDX:
-		y, dy := e.together(in[0], in[1])
-		return []value{choose(compare(y, e.number(0, y), types.CompareGT), dy, e.number(0, dy))}
+		return []value{e.passed(engine.ActRelu, in[0], in[1])}
 	case engine.Relu6DX:
-		y, dy := e.together(in[0], in[1])
-		above, below := compare(y, e.number(0, y), types.CompareGT), compare(y, e.number(6, y), types.CompareLT)
-		return []value{choose(check(stablehlo.And(above, below)), dy, e.number(0, dy))}
+		return []value{e.passed(engine.ActRelu6, in[0], in[1])}
 	case engine.HSwishDX:
 		return e.hswishDX(in)
 	case engine.Sigmoid:
@@ -49,6 +46,15 @@ func (e *emitter) element(op *engine.Op, in []value) []value {
 		return e.dropout(op, in)
 	}
 	return nil
+}
+
+// passed is dy where it passes an activation whose result is y, and 0 elsewhere.
+func (b *builder) passed(act engine.Act, y, dy value) value {
+	pass := compare(y, b.number(0, y), types.CompareGT)
+	if act == engine.ActRelu6 {
+		pass = check(stablehlo.And(pass, compare(y, b.number(6, y), types.CompareLT)))
+	}
+	return choose(pass, dy, b.number(0, dy))
 }
 
 // within is min(max(x, low), high).

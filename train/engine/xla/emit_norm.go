@@ -43,11 +43,14 @@ func (e *emitter) normalise(op *engine.Op, x, gamma, beta, mean, variance value)
 	return add(mul(sub(f32(x), e.channels(mean, s)), e.channels(scale, s)), e.channels(beta, s))
 }
 
-// batchNormDX: x, γ, μ, σ², dy → dx, dγ, dβ (Ioffe and Szegedy 2015, section 3).
+// batchNormDX: x, γ, μ, σ², dy, and y if a ReLU was fused → dx, dγ, dβ (Ioffe and Szegedy 2015, section 3).
 func (e *emitter) batchNormDX(op *engine.Op, in []value) []value {
 	s := op.In[0]
 	m := float64(s.Size() / s[len(s)-1])
 	dy := f32(in[4])
+	if act := fused(op); act != engine.NoAct {
+		dy = e.passed(act, in[5], dy)
+	}
 	inverse := e.inverse(op, in[3])
 	centred := sub(f32(in[0]), e.channels(in[2], s))
 	dbeta := e.perChannel(dy)

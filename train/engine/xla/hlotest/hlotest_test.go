@@ -170,10 +170,30 @@ func TestTheTextIsAlwaysTheSame(t *testing.T) {
 	}
 }
 
-func TestFusedProgramsAreRefused(t *testing.T) {
-	n := find(t, "conv2d, relu")
-	if _, err := xla.Emit(engine.Fuse(n.Program), xla.Float32); err == nil || !strings.Contains(err.Error(), "fused") || !strings.Contains(err.Error(), "layer conv") {
-		t.Errorf("the error is %v", err)
+// TestFusedProgramsAreTheSame gives the backend what engine.Fuse made.
+func TestFusedProgramsAreTheSame(t *testing.T) {
+	b := New(xla.Float32)
+	defer b.Close()
+	for _, c := range enginetest.Cases() {
+		if c.Wide {
+			continue
+		}
+		n, err := c.Net()
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := enginetest.Oracle(n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n.Program = engine.Fuse(n.Program)
+		got, err := enginetest.Run(n, b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if worst, where := enginetest.Differ(got, want); !(worst <= 1e-4) {
+			t.Errorf("%s: off by %.2g: %s", c.Name, worst, where)
+		}
 	}
 }
 
