@@ -137,31 +137,21 @@ type cut struct {
 	err      error // of the program, not of the picture
 }
 
+// job is a picture to cut, and where its crops go.
+type job struct {
+	item   labels.Item
+	result chan cut
+}
+
 // cutAll cuts the pictures of a list that are not in the set yet, in the list's order, as many at a time as there are
 // workers. One result per worker and one more wait at most, so that memory is bounded.
 func cutAll(ctx context.Context, w *pack.Writer, list *labels.List, o Options) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	type job struct {
-		item   labels.Item
-		result chan cut
-	}
 	jobs, order := make(chan job), make(chan chan cut, o.Workers)
 	var wg sync.WaitGroup
 	for range o.Workers {
-		wg.Go(func() {
-			c, err := newCutter(list.Root, o)
-			if err == nil {
-				defer c.decoder.Close()
-			}
-			for j := range jobs {
-				if err != nil {
-					j.result <- cut{err: err}
-					continue
-				}
-				j.result <- c.cut(j.item)
-			}
-		})
+		wg.Go(func() { work(jobs, list.Root, o) })
 	}
 	wg.Go(func() {
 		defer close(order)
@@ -201,6 +191,21 @@ func cutAll(ctx context.Context, w *pack.Writer, list *labels.List, o Options) e
 		err = fmt.Errorf("the import was interrupted after %d of %d pictures; run it again, and it goes on: %w", done, todo, ctx.Err())
 	}
 	return err
+}
+
+// work is one worker: it cuts what comes until there is no more.
+func work(jobs <-chan job, root string, o Options) {
+	c, err := newCutter(root, o)
+	if err == nil {
+		defer c.decoder.Close()
+	}
+	for j := range jobs {
+		if err != nil {
+			j.result <- cut{err: err}
+			continue
+		}
+		j.result <- c.cut(j.item)
+	}
 }
 
 // cutter is one worker.
