@@ -55,18 +55,18 @@ func (r *run) export() (*Result, error) {
 		m.Accuracy, m.AccuracyOn = result.TestAcc, fmt.Sprintf("%d test pictures", r.data.Test.Len())
 	}
 	var err error
-	result.Bundle, err = r.writeBundle(m)
+	result.Bundle, result.Parity, err = r.writeBundle(m)
 	return result, err
 }
 
 // writeBundle writes the network as a file, compares the file with the network, and puts it into the run's folder.
-func (r *run) writeBundle(m bundle.Manifest) (string, error) {
+func (r *run) writeBundle(m bundle.Manifest) (string, *parity.Report, error) {
 	if len(r.net.Heads) > 1 {
-		return "", fmt.Errorf("a bundle of %d heads cannot be written yet; the weights are in %s", len(r.net.Heads), r.folder.Best())
+		return "", nil, fmt.Errorf("a bundle of %d heads cannot be written yet; the weights are in %s", len(r.net.Heads), r.folder.Best())
 	}
 	p, err := r.net.Evaluation(1, net.EvalOptions{Quantise: r.o.Quantise})
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	labels := bundle.FormatLabels(r.data.Heads()[0].Labels)
 	o := export.Options{Kind: export.Kind(r.o.Export), Labels: labels,
@@ -76,36 +76,37 @@ func (r *run) writeBundle(m bundle.Manifest) (string, error) {
 	}
 	file, err := export.Write(p, func(v *engine.Var) []float32 { return r.best[v.Name] }, o)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
-	if err := r.gate(file.Bytes, o.Kind); err != nil {
-		return "", err
+	report, err := r.gate(file.Bytes, o.Kind)
+	if err != nil {
+		return "", nil, err
 	}
 	dir := r.folder.Bundle()
 	if err := replaceBundle(dir, m, map[string][]byte{bundle.ModelFile: file.Bytes, bundle.LabelsFile: labels}); err != nil {
-		return "", err
+		return "", nil, err
 	}
-	return dir, nil
+	return dir, report, nil
 }
 
 // gate runs the written file as the device does, beside the network, on pictures that were not trained on.
-func (r *run) gate(file []byte, kind export.Kind) error {
+func (r *run) gate(file []byte, kind export.Kind) (*parity.Report, error) {
 	if tflite.Version() == "none" {
 		r.tell.note("WARNING: this build has no TensorFlow Lite: the bundle's file was not compared with the network")
-		return nil
+		return nil, nil
 	}
 	f, err := os.CreateTemp(r.folder.Dir, runs.TryFile+"*.tflite")
 	if err != nil {
-		return fmt.Errorf("try the file: %w", err)
+		return nil, fmt.Errorf("try the file: %w", err)
 	}
 	defer os.Remove(f.Name())
 	_, err = f.Write(file)
 	if err := errors.Join(err, f.Close()); err != nil {
-		return fmt.Errorf("try the file: %w", err)
+		return nil, fmt.Errorf("try the file: %w", err)
 	}
 	device, err := tflite.Open(f.Name(), tflite.DefaultOptions())
 	if err != nil {
-		return fmt.Errorf("try the file: %w", err)
+		return nil, fmt.Errorf("try the file: %w", err)
 	}
 	defer device.Close()
 	held := r.data.Test
@@ -118,19 +119,19 @@ func (r *run) gate(file []byte, kind export.Kind) error {
 	batch := min(r.o.Batch, held.Len())
 	p, err := r.net.Evaluation(batch, net.EvalOptions{Quantise: r.o.Quantise})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	reference, err := parity.NewReference(r.backend, p)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer reference.Close()
 	report, err := parity.Verify(device, reference, gallery(first(held, gatePictures)), kind)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	r.tell.note("the file beside the network: " + strings.ReplaceAll(report.String(), "\n", "; "))
-	return nil
+	return report, nil
 }
 
 // gallery is a set as the exporter looks at it.

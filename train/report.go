@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"gleaner/train/export/parity"
 	"gleaner/train/runs"
 )
 
@@ -53,6 +54,8 @@ type Result struct {
 	TestLoss float64  `json:"test_loss"`
 	TestAcc  float64  `json:"test_acc"`
 	Bundle   string   `json:"bundle"` // its folder
+	// Parity is how the bundle's file answered beside the network; nil in a build without TensorFlow Lite.
+	Parity *parity.Report `json:"-"`
 }
 
 // often is the time between two calls of Reporter.Step.
