@@ -44,8 +44,13 @@ type Addresses struct {
 // ShutdownTime is how long the daemon may take to stop.
 const ShutdownTime = 10 * time.Second
 
-// loopTime is how much of it the cameras and pipelines may take.
-const loopTime = 7 * time.Second
+// Of it, loopTime is what the cameras and pipelines may take, messageTime what the last messages may, and restTime is
+// kept for closing everything else.
+const (
+	loopTime    = 7 * time.Second
+	messageTime = 5 * time.Second
+	restTime    = time.Second
+)
 
 // daemon is what Run has opened.
 type daemon struct {
@@ -118,6 +123,8 @@ func Run(ctx context.Context, o Options, r RunOptions) (err error) {
 		return &SetupError{err}
 	}
 	closers = append(closers, func(ctx context.Context) error {
+		ctx, cancel := forMessages(ctx)
+		defer cancel()
 		if err := d.mqtt.Close(ctx); err != nil { // a broker that is away does not make the stop a failure
 			d.log.Warn("stopped", "err", err)
 		}
@@ -153,6 +160,16 @@ func Run(ctx context.Context, o Options, r RunOptions) (err error) {
 	<-ctx.Done()
 	notify(systemd.SdNotifyStopping, d.log)
 	return nil
+}
+
+// forMessages is the part of a stop's time that the last messages may take: to a broker that has fallen silent they would
+// take all of it.
+func forMessages(stop context.Context) (context.Context, context.CancelFunc) {
+	until := time.Now().Add(messageTime)
+	if end, ok := stop.Deadline(); ok && end.Add(-restTime).Before(until) {
+		until = end.Add(-restTime)
+	}
+	return context.WithDeadline(stop, until)
 }
 
 // wait waits for the loops until ctx ends. A pipeline ends with its camera's loop, and that is at worst in a native
