@@ -217,7 +217,7 @@ func TestParseRefuses(t *testing.T) {
 
 // FuzzParse holds that a text is refused or can be run.
 func FuzzParse(f *testing.F) {
-	for _, name := range []string{"training, sgd", "conv2d 3 groups, dilated", "maxpool 3x3 stride 2, padded", "fake_quant", "dropout", "concat of features"} {
+	for _, name := range []string{"conv2d depthwise", "maxpool of all", "fake_quant_w", "dropout", "concat of features", "dense of one", "l2"} {
 		c, ok := enginetest.Find(name)
 		if !ok {
 			f.Fatalf("the case %q is gone", name)
