@@ -22,6 +22,9 @@ const (
 )
 
 func main() {
+	if os.Getenv(devicesEnv) != "" {
+		tellDevices()
+	}
 	figure, err := run()
 	if err != nil {
 		fmt.Printf("FIGURE %s: %s BAR %s FAIL\n", figure, strings.ReplaceAll(err.Error(), "\n", "; "), bar)
