@@ -8,16 +8,10 @@ import (
 	"gleaner/train/engine"
 )
 
-// Backend runs programs on the CPU; not in this build.
+// Backend runs programs on the processor; there is none in this build.
 type Backend struct{ engine.Backend }
 
-// Options say how it runs.
-type Options struct {
-	Threads int
-	Library string
-}
-
-// New says that this build has no oneDNN.
+// New says that oneDNN is not in this build.
 func New(Options) (*Backend, error) {
 	return nil, errors.New("oneDNN is not in this build: build with cgo and without -tags nonative")
 }

@@ -1,0 +1,232 @@
+//go:build cgo && !nonative
+
+#include "primitives.h"
+
+#include <float.h>
+#include <string.h>
+
+#include <algorithm>
+
+#include "kernels.h"
+
+namespace gdn {
+namespace {
+
+using dnnl::algorithm;
+using dnnl::memory;
+using dnnl::primitive_attr;
+using dnnl::prop_kind;
+using Desc = memory::desc;
+using Tag = memory::format_tag;
+
+Desc desc(const memory::dims& dims, Tag tag) { return Desc(dims, memory::data_type::f32, tag); }
+
+// options make a primitive use the scratchpad that it is given, and join a ReLU to it. The slope below 0 is the smallest number
+// there is, so that a product with it is as good as 0: a slope of 0 would make 0 of NaN, and a network that has gone wrong would
+// look sound.
+primitive_attr options(Act act) {
+  primitive_attr a;
+  a.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  if (act == kRelu) {
+    dnnl::post_ops ops;
+    ops.append_eltwise(1, algorithm::eltwise_relu, FLT_MIN, 0);
+    a.set_post_ops(ops);
+  }
+  return a;
+}
+
+// ConvDescs are a convolution's arrays as oneDNN sees them: sizes in the order N C H W, whatever the order in memory.
+struct ConvDescs {
+  Desc x, y, b, w, any;
+  memory::dims strides, dilates, before, behind;
+
+  explicit ConvDescs(const ConvShape& s) {
+    x = desc({s.n, s.c, s.h, s.w}, Tag::nhwc);
+    y = desc({s.n, s.k, s.oh, s.ow}, Tag::nhwc);
+    b = desc({s.k}, Tag::x);
+    const int64_t c = s.c / s.groups, k = s.k / s.groups;
+    memory::dims size{k, c, s.kh, s.kw}, step{s.kh * s.kw * c, 1, s.kw * c, c};  // OHWI
+    if (s.groups > 1) {
+      size.insert(size.begin(), s.groups);
+      step.insert(step.begin(), k * step[0]);
+    }
+    w = Desc(size, memory::data_type::f32, step);
+    any = desc(size, Tag::any);
+    strides = {s.sh, s.sw};
+    dilates = {s.dh - 1, s.dw - 1};  // oneDNN counts what lies between two taps
+    before = {s.top, s.left};
+    behind = {s.bottom, s.right};
+  }
+};
+
+// pointwise tells whether a convolution is a matrix product over all pixels.
+bool pointwise(const ConvShape& s) {
+  return s.kh == 1 && s.kw == 1 && s.sh == 1 && s.sw == 1 && s.groups == 1 && s.h == s.oh && s.w == s.ow;
+}
+
+struct DenseDescs {
+  Desc x, w, b, y, any;
+  DenseDescs(int64_t n, int64_t c, int64_t k) {
+    x = desc({n, c}, Tag::nc);
+    w = desc({k, c}, Tag::oi);
+    b = desc({k}, Tag::x);
+    y = desc({n, k}, Tag::nc);
+    any = desc({k, c}, Tag::any);
+  }
+};
+
+size_t aligned(size_t bytes) { return (bytes + 63) / 64 * 64; }
+
+// behind adds an activation that could not be joined.
+Step behind(Step step, Act act, int64_t n, float* y) {
+  if (act != kRelu6) return step;
+  return [=] {
+    step();
+    gdn::act(n, act, y, y);
+  };
+}
+
+}  // namespace
+
+// in_weights is a memory object in the part of the shared memory where weights are put in another order.
+memory Primitives::in_weights(const Desc& d) {
+  weights_.push_back(memory(d, engine_, nullptr));
+  weights_size_ = std::max(weights_size_, aligned(d.get_size()));
+  return weights_.back();
+}
+
+void Primitives::share(char* memory) {
+  for (auto& m : weights_) m.set_data_handle(memory);
+  for (auto& m : pads_) m.set_data_handle(memory + weights_size_);
+}
+
+// call is a step that runs a primitive with its arguments.
+Step Primitives::call(const dnnl::primitive_desc_base& pd, Args args) {
+  const Desc pad = pd.query_md(dnnl::query::exec_arg_md, DNNL_ARG_SCRATCHPAD);
+  if (pad.get_size() > 0) {
+    pads_.push_back(memory(pad, engine_, nullptr));
+    pad_size_ = std::max(pad_size_, aligned(pad.get_size()));
+    args.push_back({DNNL_ARG_SCRATCHPAD, pads_.back()});
+  }
+  std::vector<dnnl_exec_arg_t> raw;
+  for (const auto& a : args) raw.push_back({a.first, a.second.get()});
+  const dnnl::primitive p(pd.get());
+  return [this, p, args, raw] {
+    dnnl::error::wrap_c_api(dnnl::dnnl_primitive_execute(p.get(), stream_.get(), (int)raw.size(), raw.data()), "could not run a primitive");
+  };
+}
+
+Step Primitives::reorder(const memory& from, const memory& to) {
+  return call(dnnl::reorder::primitive_desc(from, to), {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}});
+}
+
+// with_weights is the step that make makes of a memory object with the weights in the wanted order, and if that is not the order
+// they have, a step before it that puts them there.
+Step Primitives::with_weights(const Desc& have, const Desc& want, float* w, const std::function<Step(const memory&)>& make) {
+  if (have == want) return make(at(have, w));
+  const memory to = in_weights(want);
+  const Step move = reorder(at(have, w), to), run = make(to);
+  return [=] {
+    move();
+    run();
+  };
+}
+
+// conv_forward chooses the forward primitive. What oneDNN likes best on AVX-512 takes weights in stripes of 48 or 64 outputs, and to
+// put big weights into that order costs more than it gains over stripes of 16.
+dnnl::convolution_forward::primitive_desc Primitives::conv_forward(const ConvShape& s, bool bias, Act act) {
+  const ConvDescs d(s);
+  const auto make = [&](const Desc& w) {
+    using F = dnnl::convolution_forward;
+    const auto kind = prop_kind::forward_training;
+    const auto direct = algorithm::convolution_direct;
+    const F::desc f = bias ? F::desc(kind, direct, d.x, w, d.b, d.y, d.strides, d.dilates, d.before, d.behind)
+                           : F::desc(kind, direct, d.x, w, d.y, d.strides, d.dilates, d.before, d.behind);
+    return F::primitive_desc(f, options(act), engine_);
+  };
+  auto best = make(d.any);
+  if (s.groups == 1 && s.c % 16 == 0 && s.k % 16 == 0 && s.k * s.c * s.kh * s.kw >= 1 << 18 && strstr(best.impl_info_str(), "avx512")) {
+    const auto stripes = make(Desc(d.any.dims(), memory::data_type::f32, Tag::OIhw16i16o));
+    if (!strncmp(stripes.impl_info_str(), "jit", 3)) best = stripes;
+  }
+  return best;
+}
+
+Step Primitives::conv(const ConvShape& s, Act act, float* x, float* w, float* b, float* y) {
+  const ConvDescs d(s);
+  const auto pd = conv_forward(s, b != nullptr, act);
+  const Step step = with_weights(d.w, pd.weights_desc(), w, [&](const memory& weights) {
+    Args args{{DNNL_ARG_SRC, at(d.x, x)}, {DNNL_ARG_WEIGHTS, weights}, {DNNL_ARG_DST, at(d.y, y)}};
+    if (b) args.push_back({DNNL_ARG_BIAS, at(d.b, b)});
+    return call(pd, args);
+  });
+  return behind(step, act, s.n * s.oh * s.ow * s.k, y);
+}
+
+// conv_dx: pointwise convolutions are dense layers here, whose matrix product takes the weights as they are.
+Step Primitives::conv_dx(const ConvShape& s, float* dy, float* w, float* dx) {
+  if (pointwise(s)) return dense_dx(s.n * s.h * s.w, s.c, s.k, dy, w, dx);
+  const ConvDescs d(s);
+  using B = dnnl::convolution_backward_data;
+  const B::primitive_desc pd(B::desc(algorithm::convolution_direct, d.x, d.any, d.y, d.strides, d.dilates, d.before, d.behind),
+                             options(kNone), engine_, conv_forward(s, false, kNone));
+  return with_weights(d.w, pd.weights_desc(), w, [&](const memory& weights) {
+    return call(pd, {{DNNL_ARG_DIFF_DST, at(d.y, dy)}, {DNNL_ARG_WEIGHTS, weights}, {DNNL_ARG_DIFF_SRC, at(d.x, dx)}});
+  });
+}
+
+Step Primitives::conv_dw(const ConvShape& s, float* x, float* dy, float* dw, float* db) {
+  if (pointwise(s)) return dense_dw(s.n * s.h * s.w, s.c, s.k, x, dy, dw, db);
+  const ConvDescs d(s);
+  using B = dnnl::convolution_backward_weights;
+  const auto direct = algorithm::convolution_direct;
+  const B::desc b = db ? B::desc(direct, d.x, d.any, d.b, d.y, d.strides, d.dilates, d.before, d.behind)
+                       : B::desc(direct, d.x, d.any, d.y, d.strides, d.dilates, d.before, d.behind);
+  const B::primitive_desc pd(b, options(kNone), engine_, conv_forward(s, db != nullptr, kNone));
+  const bool moves = pd.diff_weights_desc() != d.w;
+  const memory out = at(d.w, dw), made = moves ? in_weights(pd.diff_weights_desc()) : out;
+  Args args{{DNNL_ARG_SRC, at(d.x, x)}, {DNNL_ARG_DIFF_DST, at(d.y, dy)}, {DNNL_ARG_DIFF_WEIGHTS, made}};
+  if (db) args.push_back({DNNL_ARG_DIFF_BIAS, at(d.b, db)});
+  const Step run = call(pd, args);
+  if (!moves) return run;
+  const Step move = reorder(made, out);
+  return [=] {
+    run();
+    move();
+  };
+}
+
+// dense leaves weights above 64 MB in their order: another copy would cost as much time as it gains, and the memory.
+Step Primitives::dense(int64_t n, int64_t c, int64_t k, Act act, float* x, float* w, float* b, float* y) {
+  const DenseDescs d(n, c, k);
+  using F = dnnl::inner_product_forward;
+  const Desc& weights = k * c > 1 << 24 ? d.w : d.any;
+  const auto kind = prop_kind::forward_training;
+  const F::desc f = b ? F::desc(kind, d.x, weights, d.b, d.y) : F::desc(kind, d.x, weights, d.y);
+  const F::primitive_desc pd(f, options(act), engine_);
+  const Step step = with_weights(d.w, pd.weights_desc(), w, [&](const memory& m) {
+    Args args{{DNNL_ARG_SRC, at(d.x, x)}, {DNNL_ARG_WEIGHTS, m}, {DNNL_ARG_DST, at(d.y, y)}};
+    if (b) args.push_back({DNNL_ARG_BIAS, at(d.b, b)});
+    return call(pd, args);
+  });
+  return behind(step, act, n * k, y);
+}
+
+Step Primitives::dense_dx(int64_t n, int64_t c, int64_t k, float* dy, float* w, float* dx) {
+  const DenseDescs d(n, c, k);
+  const dnnl::inner_product_forward::primitive_desc f({prop_kind::forward_training, d.x, d.w, d.y}, options(kNone), engine_);
+  const dnnl::inner_product_backward_data::primitive_desc pd({d.x, d.w, d.y}, options(kNone), engine_, f);
+  return call(pd, {{DNNL_ARG_DIFF_DST, at(d.y, dy)}, {DNNL_ARG_WEIGHTS, at(d.w, w)}, {DNNL_ARG_DIFF_SRC, at(d.x, dx)}});
+}
+
+Step Primitives::dense_dw(int64_t n, int64_t c, int64_t k, float* x, float* dy, float* dw, float* db) {
+  const DenseDescs d(n, c, k);
+  const dnnl::inner_product_forward::primitive_desc f({prop_kind::forward_training, d.x, d.w, d.y}, options(kNone), engine_);
+  using B = dnnl::inner_product_backward_weights;
+  const B::primitive_desc pd(db ? B::desc(d.x, d.w, d.b, d.y) : B::desc(d.x, d.w, d.y), options(kNone), engine_, f);
+  Args args{{DNNL_ARG_SRC, at(d.x, x)}, {DNNL_ARG_DIFF_DST, at(d.y, dy)}, {DNNL_ARG_DIFF_WEIGHTS, at(d.w, dw)}};
+  if (db) args.push_back({DNNL_ARG_DIFF_BIAS, at(d.b, db)});
+  return call(pd, args);
+}
+
+}  // namespace gdn

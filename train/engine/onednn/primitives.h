@@ -1,0 +1,59 @@
+// Convolutions and dense layers, which oneDNN computes.
+#pragma once
+#include <stdint.h>
+
+#include <functional>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "library.h"
+#include "oneapi/dnnl/dnnl.hpp"
+#include "wide.h"
+
+namespace gdn {
+
+// ConvShape is a convolution: pictures [n h w c] → [n oh ow k] with weights [k kh kw c/groups].
+struct ConvShape {
+  int64_t n, h, w, c, k, oh, ow, kh, kw, sh, sw, dh, dw, top, left, bottom, right, groups;
+};
+
+using Step = std::function<void()>;
+
+// Primitives makes oneDNN's primitives for memory that does not move, as steps to run. What they need besides, scratchpads and
+// weights in another order, is one block of memory that they use in turn: share gives it to them once all are made. A shape
+// that oneDNN refuses is an exception.
+class Primitives {
+ public:
+  Primitives() : engine_(dnnl::engine::kind::cpu, 0), stream_(engine_) {}
+
+  // A bias of null is none.
+  Step conv(const ConvShape& s, Act act, float* x, float* w, float* b, float* y);
+  Step conv_dx(const ConvShape& s, float* dy, float* w, float* dx);
+  Step conv_dw(const ConvShape& s, float* x, float* dy, float* dw, float* db);
+  Step dense(int64_t n, int64_t c, int64_t k, Act act, float* x, float* w, float* b, float* y);
+  Step dense_dx(int64_t n, int64_t c, int64_t k, float* dy, float* w, float* dx);
+  Step dense_dw(int64_t n, int64_t c, int64_t k, float* x, float* dy, float* dw, float* db);
+
+  // scratch is the size of the shared memory in bytes; share gives it, aligned to 64 bytes.
+  size_t scratch() const { return weights_size_ + pad_size_; }
+  void share(char* memory);
+
+ private:
+  using Desc = dnnl::memory::desc;
+  using Args = std::vector<std::pair<int, dnnl::memory>>;
+
+  dnnl::memory at(const Desc& d, float* p) { return dnnl::memory(d, engine_, p); }
+  dnnl::memory in_weights(const Desc& d);
+  Step call(const dnnl::primitive_desc_base& pd, Args args);
+  Step reorder(const dnnl::memory& from, const dnnl::memory& to);
+  Step with_weights(const Desc& have, const Desc& want, float* w, const std::function<Step(const dnnl::memory&)>& make);
+  dnnl::convolution_forward::primitive_desc conv_forward(const ConvShape& s, bool bias, Act act);
+
+  dnnl::engine engine_;
+  dnnl::stream stream_;
+  std::vector<dnnl::memory> weights_, pads_;  // objects that get their memory from share
+  size_t weights_size_ = 0, pad_size_ = 0;
+};
+
+}  // namespace gdn
