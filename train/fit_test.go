@@ -193,11 +193,11 @@ func same(t *testing.T, a, b string) {
 
 // TestFit trains for real: it gets well above chance, says what it found before, and leaves everything in the run's folder.
 func TestFit(t *testing.T) {
-	n, epochs, bar := 500, 6, 0.5
+	n, epochs, batch, bar := 500, 6, 16, 0.5
 	if testing.Short() {
-		n, epochs, bar = 200, 3, 0.2
+		n, epochs, batch, bar = 120, 3, 6, 0.2
 	}
-	o := options(t, garments(t, n), "net=cnn-small", "overfit=on", "scan=on", fmt.Sprint("epochs=", epochs), "average=0.9", "schedule=onecycle", "units=32", "flip=false", "rates=conv:0.5")
+	o := options(t, garments(t, n), "net=cnn-small", "overfit=on", "scan=on", fmt.Sprint("epochs=", epochs), fmt.Sprint("batch=", batch), "average=0.9", "schedule=onecycle", "units=32", "flip=false", "rates=conv:0.5")
 	r, notes, err := fit(t, o, false)
 	if err != nil {
 		t.Fatal(err)
@@ -650,13 +650,17 @@ func TestImportedTrunk(t *testing.T) {
 // TestQuantised fine-tunes a trained network through int8: its norms are folded, its ranges measured, and the file is int8. It
 // goes on after an interruption without the weights it began with.
 func TestQuantised(t *testing.T) {
-	dir := garments(t, 160)
-	first := options(t, dir, "epochs=2", "net=cnn-bn", "width=0.25", "drop=-1")
+	n, epochs := 160, "epochs=2"
+	if testing.Short() {
+		n, epochs = 50, "epochs=1"
+	}
+	dir := garments(t, n)
+	first := options(t, dir, epochs, "net=cnn-bn", "width=0.25", "drop=-1", "batch=8")
 	if _, _, err := fit(t, first, false); err != nil {
 		t.Fatal(err)
 	}
 	start := filepath.Join(first.Out, runs.BestFile)
-	more := []string{"epochs=2", "net=cnn-bn", "width=0.25", "drop=-1", "start=" + start, "quantise=8", "export=int8", "lr=0.0005", "save=1"}
+	more := []string{epochs, "net=cnn-bn", "width=0.25", "drop=-1", "batch=8", "start=" + start, "quantise=8", "export=int8", "lr=0.0005", "save=1"}
 	calm := options(t, dir, more...)
 	quantised := func(o recipe.Options, resume bool, until int) error {
 		ctx, cancel := context.WithCancel(t.Context())
