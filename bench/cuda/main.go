@@ -8,6 +8,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	_ "embed"
 	"encoding/json"
 	"flag"
@@ -32,10 +33,10 @@ type options struct {
 	plugin, python, out string
 	batch, steps        int
 	one                 string // measure this alone, in this process: such as 128,tf32
-	devices             bool   // print the devices, in this process
 }
 
 func main() {
+	xla.ProbeChild()
 	var o options
 	flag.StringVar(&o.plugin, "plugin", "", "the PJRT plug-in's file; found by itself if not given")
 	flag.StringVar(&o.python, "python", "python3", "the Python that has PyTorch")
@@ -43,7 +44,6 @@ func main() {
 	flag.IntVar(&o.batch, "batch", 256, "pictures in a batch")
 	flag.IntVar(&o.steps, "steps", 40, "steps that are timed")
 	flag.StringVar(&o.one, "one", "", "measure one size and precision in this process, such as 128,tf32")
-	flag.BoolVar(&o.devices, "devices", false, "print the devices")
 	flag.Parse()
 	if err := run(o); err != nil {
 		fmt.Fprintln(os.Stderr, "bench-cuda:", err)
@@ -52,24 +52,14 @@ func main() {
 }
 
 func run(o options) error {
-	switch {
-	case o.devices:
-		list, err := xla.Devices(xla.Options{Plugin: o.plugin})
-		if err != nil {
-			return err
-		}
-		for _, d := range list {
-			fmt.Println(d.Name)
-		}
-		return nil
-	case o.one != "":
+	if o.one != "" {
 		f, err := measure(o)
 		if err != nil {
 			return err
 		}
 		return json.NewEncoder(os.Stdout).Encode(f)
 	}
-	card, err := o.self("-devices")
+	cards, err := xla.Probe(context.Background(), o.plugin)
 	if err != nil {
 		fmt.Printf("no card was at hand: %v\n", err)
 		os.Exit(2)
@@ -78,7 +68,7 @@ func run(o options) error {
 	if err != nil {
 		return err
 	}
-	text := table(strings.TrimSpace(card), o, rows)
+	text := table(cards[0].Name, o, rows)
 	fmt.Println(text)
 	return replaceSection(o.out, text)
 }

@@ -1,12 +1,10 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
-	"os"
-	"os/exec"
-	"strings"
 
 	"gleaner/train/engine"
 	"gleaner/train/engine/enginetest"
@@ -17,16 +15,14 @@ import (
 // cardSteps is how many steps the card trains beside the reference.
 const cardSteps = 100
 
-// devicesEnv makes this program a child that only tells which devices there are: a plug-in may crash who loads it.
-const devicesEnv = "PROVE_XLA_DEVICES"
-
 // onCard trains a network with batch norms and dropout on a card, if there is one, and holds each step's loss against the reference.
 func onCard() (string, error) {
-	card, err := devices()
+	list, err := xla.Probe(context.Background(), "")
 	if err != nil {
 		fmt.Println("no card:", err)
 		return "no card was at hand", nil
 	}
+	card := list[0].Name
 	c, ok := enginetest.Find("training, sgd")
 	if !ok {
 		return card, errors.New("the case is gone")
@@ -86,33 +82,4 @@ func losses(n *enginetest.Net, b engine.Backend) (list []float32, err error) {
 		list = append(list, out[0][0])
 	}
 	return list, nil
-}
-
-// devices asks a child process.
-func devices() (string, error) {
-	if _, err := xla.Find(""); err != nil {
-		return "", err
-	}
-	exe, err := os.Executable()
-	if err != nil {
-		return "", err
-	}
-	c := exec.Command(exe)
-	c.Env = append(os.Environ(), devicesEnv+"=1")
-	out, err := c.Output()
-	if err != nil {
-		return "", fmt.Errorf("%s (%w)", strings.TrimSpace(string(out)), err)
-	}
-	return strings.TrimSpace(string(out)), nil
-}
-
-// tellDevices is the child.
-func tellDevices() {
-	list, err := xla.Devices(xla.Options{})
-	if err != nil {
-		fmt.Println(err)
-		os.Exit(1)
-	}
-	fmt.Println(list[0].Name)
-	os.Exit(0)
 }

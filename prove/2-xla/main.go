@@ -22,9 +22,7 @@ const (
 )
 
 func main() {
-	if os.Getenv(devicesEnv) != "" {
-		tellDevices()
-	}
+	xla.ProbeChild()
 	figure, err := run()
 	if err != nil {
 		fmt.Printf("FIGURE %s: %s BAR %s FAIL\n", figure, strings.ReplaceAll(err.Error(), "\n", "; "), bar)

@@ -3,6 +3,7 @@
 //
 //	Emit   writes an engine.Program as StableHLO text; pure Go, the same text each time.
 //	Find   looks for the plug-in and for NVIDIA's libraries, and says what is missing; it never downloads anything.
+//	Probe  opens it in a child process and says which devices there are.
 //	Open   is the engine.Backend that compiles and runs the text; it needs cgo.
 //
 // What XLA does: the fusion of element-wise work, the choice of cuDNN's and cuBLAS's kernels by trying them, the plan of the

@@ -82,9 +82,6 @@ func dlopen(file string) error {
 	return nil
 }
 
-// oneLine is an error without line breaks.
-func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
-
 // client opens the device.
 func client(o Options) (*pjrt.Client, error) {
 	p, err := Find(o.Plugin)
