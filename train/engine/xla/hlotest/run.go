@@ -80,6 +80,14 @@ func (p *Program) check(f *function) error {
 // Donated tells for each argument which result takes its place; -1 where none does.
 func (p *Program) Donated() []int { return p.main.donate }
 
+// Results are the shapes of main's results.
+func (p *Program) Results() (shapes [][]int) {
+	for _, t := range p.main.gives {
+		shapes = append(shapes, t.dims)
+	}
+	return shapes
+}
+
 // Run computes main. The arguments must have its types' sizes; the results are new memory.
 func (p *Program) Run(args [][]float32) ([][]float32, error) {
 	if len(args) != len(p.main.args) {
