@@ -12,6 +12,7 @@ import (
 	"gleaner/model/flat"
 	"gleaner/model/tflite"
 	"gleaner/train/dataset"
+	"gleaner/train/device"
 	"gleaner/train/engine"
 	"gleaner/train/export"
 	"gleaner/train/export/parity"
@@ -68,17 +69,23 @@ func (r *run) writeBundle(m bundle.Manifest) (string, *parity.Report, error) {
 	if err != nil {
 		return "", nil, err
 	}
+	// The file is measured against the network in float32 on the CPU, whatever it was trained in.
+	cpu, _ := device.CPU(r.o.Threads) // plain Go is slower, and as good
+	defer cpu.Close()
+	if err := r.net.Load(cpu, r.best); err != nil {
+		return "", nil, err
+	}
 	labels := bundle.FormatLabels(r.data.Heads()[0].Labels)
 	o := export.Options{Kind: export.Kind(r.o.Export), Labels: labels,
 		Meta: flat.Meta{Name: m.Name, Description: m.Source, Mean: m.Input.Mean, Std: m.Input.Std, Colour: m.Input.Colour, LabelsFile: bundle.LabelsFile}}
 	if o.Kind == export.Int8 {
-		o.Calibration = &export.Calibration{Backend: r.backend, Pictures: gallery(sample(r.data.Train, calibratePictures)), Clip: export.LeastSquares}
+		o.Calibration = &export.Calibration{Backend: cpu, Pictures: gallery(sample(r.data.Train, calibratePictures)), Clip: export.LeastSquares}
 	}
 	file, err := export.Write(p, func(v *engine.Var) []float32 { return r.best[v.Name] }, o)
 	if err != nil {
 		return "", nil, err
 	}
-	report, err := r.gate(file.Bytes, o.Kind)
+	report, err := r.gate(cpu, file.Bytes, o.Kind)
 	if err != nil {
 		return "", nil, err
 	}
@@ -90,7 +97,7 @@ func (r *run) writeBundle(m bundle.Manifest) (string, *parity.Report, error) {
 }
 
 // gate runs the written file as the device does, beside the network, on pictures that were not trained on.
-func (r *run) gate(file []byte, kind export.Kind) (*parity.Report, error) {
+func (r *run) gate(cpu engine.Backend, file []byte, kind export.Kind) (*parity.Report, error) {
 	if tflite.Version() == "none" {
 		r.tell.note("WARNING: this build has no TensorFlow Lite: the bundle's file was not compared with the network")
 		return nil, nil
@@ -104,11 +111,11 @@ func (r *run) gate(file []byte, kind export.Kind) (*parity.Report, error) {
 	if err := errors.Join(err, f.Close()); err != nil {
 		return nil, fmt.Errorf("try the file: %w", err)
 	}
-	device, err := tflite.Open(f.Name(), tflite.DefaultOptions())
+	runner, err := tflite.Open(f.Name(), tflite.DefaultOptions())
 	if err != nil {
 		return nil, fmt.Errorf("try the file: %w", err)
 	}
-	defer device.Close()
+	defer runner.Close()
 	held := r.data.Test
 	if held == nil {
 		held = r.data.Val
@@ -121,12 +128,12 @@ func (r *run) gate(file []byte, kind export.Kind) (*parity.Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	reference, err := parity.NewReference(r.backend, p)
+	reference, err := parity.NewReference(cpu, p)
 	if err != nil {
 		return nil, err
 	}
 	defer reference.Close()
-	report, err := parity.Verify(device, reference, gallery(first(held, gatePictures)), kind)
+	report, err := parity.Verify(runner, reference, gallery(first(held, gatePictures)), kind)
 	if err != nil {
 		return nil, err
 	}

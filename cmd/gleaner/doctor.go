@@ -106,13 +106,13 @@ func examine(ctx context.Context, cfg *config.Config, tell func(finding)) {
 		}
 		tell(finding{Part: "delegate " + d.Library, OK: d.Ready, Optional: true, What: what, Hint: d.Hint})
 	}
-	examineTraining(tell)
+	examineTraining(ctx, tell)
 	examineBroker(ctx, cfg.MQTT, tell)
 }
 
 // examineTraining tells where training can run. None of it is a fault of the daemon's.
-func examineTraining(tell func(finding)) {
-	for _, d := range device.List() {
+func examineTraining(ctx context.Context, tell func(finding)) {
+	for _, d := range device.List(ctx) {
 		tell(finding{Part: "training, device=" + d.Name, OK: d.OK, Optional: true, What: d.What})
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"gleaner/config"
 	"gleaner/model/tflite"
 	"gleaner/train/engine/onednn"
+	"gleaner/train/engine/xla"
 )
 
 // version is set by the linker.
@@ -35,6 +36,7 @@ func main() {
 	if tflite.ProbeChild() {
 		return
 	}
+	xla.ProbeChild()
 	if len(os.Args) > 1 && os.Args[1] == "train" {
 		if err := onednn.Passive(); err != nil { // it is slower then, and no less right
 			fmt.Fprintf(os.Stderr, "WARNING: %v\n", err)

@@ -15,6 +15,7 @@ import (
 	"gleaner/capture/cv"
 	"gleaner/internal/shared"
 	"gleaner/model/tflite"
+	"gleaner/train/engine/xla"
 )
 
 // TestMain is the program itself where the delegate's probe starts it anew.
@@ -22,6 +23,7 @@ func TestMain(m *testing.M) {
 	if tflite.ProbeChild() {
 		return
 	}
+	xla.ProbeChild()
 	os.Exit(m.Run())
 }
 

@@ -10,7 +10,7 @@ import (
 
 // TestList: what the list says works does open, and what it says is missing tells what to install.
 func TestList(t *testing.T) {
-	for _, f := range List() {
+	for _, f := range List(t.Context()) {
 		o := recipe.DefaultOptions()
 		o.Device = f.Name
 		notes := ""

@@ -84,7 +84,7 @@ type Options struct {
 	Export string `json:"export" doc:"how the bundle's file holds the numbers: float32, float16 or int8"`
 
 	Device  string `json:"device" doc:"cpu, cuda, auto (cuda where it works, else cpu) or ref (plain Go, slow)"`
-	Bf16    bool   `json:"bf16" doc:"on cuda: multiply in bfloat16, keep the weights in float32"`
+	Numbers string `json:"numbers" doc:"on cuda: what is multiplied in: float32, tf32 (faster, 10 bits of mantissa) or bf16 (bfloat16, with weights in float32)"`
 	Threads int    `json:"threads" doc:"of the CPU; 0: as many as it has"`
 	Workers int    `json:"workers" doc:"pictures decoded and changed at a time; 0: half as many as the CPU has threads"`
 }
@@ -95,7 +95,7 @@ func DefaultOptions() Options {
 		Val: "0.1", Fit: "letterbox", Mean: []float64{127.5}, Std: []float64{127.5}, Cache: 1024,
 		Net: "cnn-bn", Width: 1, Epochs: 20, Batch: 32, Seed: 1, Optimiser: "adamw", Momentum: 0.9, Nesterov: true,
 		Beta1: 0.9, Beta2: 0.999, Decay: 0.01, Schedule: "cosine", Every: 10, Factor: 0.1, Wait: 3, Keep: "accuracy",
-		Overfit: "auto", Scan: "auto", Save: 500, Export: "float32", Device: "auto",
+		Overfit: "auto", Scan: "auto", Save: 500, Export: "float32", Device: "auto", Numbers: "tf32",
 	}
 }
 
@@ -279,6 +279,7 @@ func (o *Options) Check() error {
 		within("patience", float64(o.Patience), 0, 1e6), oneOf("keep", o.Keep, "accuracy", "loss", "last"),
 		oneOf("overfit", o.Overfit, "auto", "on", "off"), oneOf("scan", o.Scan, "auto", "on", "off"),
 		oneOf("export", o.Export, "float32", "float16", "int8"),
+		oneOf("numbers", o.Numbers, "float32", "tf32", "bf16"),
 		oneOf("device", o.Device, "auto", "cpu", "cuda", "ref"), within("threads", float64(o.Threads), 0, 4096), within("workers", float64(o.Workers), 0, 4096),
 		o.augment().Check(),
 	} {
