@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"gleaner/model/flat"
+	"gleaner/train/engine/xla"
 )
 
 // options are wrong keys and values.
@@ -29,6 +30,8 @@ func (b *bench) options() []test {
 		refused("unknown flag", []string{"--fast"}, with("--fast")...),
 		refused("unknown device", []string{"device=tpu", "cuda"}, with("device=tpu")...),
 		{"missing plug-in", b.missingPlugin},
+		{"plug-in that is no library", b.brokenPlugin},
+		{"missing oneDNN", b.missingLibrary},
 		refused("folder that cannot be made", []string{"out=", "not a directory"}, b.train(b.data, b.file("a file", nil)+"/run")...),
 		refused("folder of another run", []string{"holds a run already", "--resume"}, b.train(b.data, b.finished)...),
 		refused("resume with another option", []string{"lr=0.5", "begun with lr=0.01"}, "train", "out="+b.finished, "--resume", "lr=0.5"),
@@ -37,13 +40,46 @@ func (b *bench) options() []test {
 	}
 }
 
-// missingPlugin asks for the graphics card on a machine without its libraries, or with a path that leads nowhere.
+// missingPlugin asks for the graphics card where no plug-in is, and where the path to it leads nowhere.
 func (b *bench) missingPlugin() error {
-	if err := os.Setenv("PJRT_PLUGIN_LIBRARY_PATH", filepath.Join(b.dir, "nowhere")); err != nil {
+	if _, err := xla.Find(""); err != nil {
+		if err := ends(badInput, 0, []string{"device=cuda", "no PJRT plug-in", "pip install"}, b.train(b.data, b.out(), "device=cuda")...); err != nil {
+			return err
+		}
+	}
+	return b.plugin(filepath.Join(b.dir, "nowhere.so"), "nowhere.so is not there", xla.PluginEnv)
+}
+
+// brokenPlugin names a file that is no library.
+func (b *bench) brokenPlugin() error {
+	return b.plugin(b.file("xla_cuda_plugin.so", []byte("no library at all")), "xla_cuda_plugin.so", "file too short")
+}
+
+func (b *bench) plugin(path string, want ...string) error {
+	if err := os.Setenv(xla.PluginEnv, path); err != nil {
 		return err
 	}
-	defer os.Unsetenv("PJRT_PLUGIN_LIBRARY_PATH")
-	return ends(badInput, 0, []string{"device=cuda", "install"}, b.train(b.data, b.out(), "device=cuda")...)
+	defer os.Unsetenv(xla.PluginEnv)
+	return ends(badInput, 0, append(want, "device=cuda"), b.train(b.data, b.out(), "device=cuda")...)
+}
+
+// missingLibrary hides oneDNN in a name space of its own: a warning that says how to install it, and plain Go does the work.
+func (b *bench) missingLibrary() error {
+	libraries, err := filepath.Glob("/usr/lib/*/libdnnl.so.2*")
+	if err != nil || len(libraries) == 0 {
+		return errors.New("oneDNN is not on this machine, so that it cannot be hidden: make setup")
+	}
+	script := `for f in $LIBRARIES; do mount --bind /dev/null "$f" || exit 9; done; shift; exec bin/gleaner "$@"`
+	if err := os.Setenv("LIBRARIES", strings.Join(libraries, " ")); err != nil {
+		return err
+	}
+	defer os.Unsetenv("LIBRARIES")
+	args := append([]string{"--map-root-user", "--mount", "bash", "-c", script, "bash", "-"}, b.train(b.data, b.out(), "device=cpu")...)
+	code, errs, err := execute("unshare", args...)
+	if err != nil || code != 0 || strings.Count(errs, "WARNING: ") != 1 || !strings.Contains(errs, "oneDNN") || !strings.Contains(errs, "apt-get install libdnnl2") {
+		return fmt.Errorf("exit code %d, %v: %s", code, err, errs)
+	}
+	return nil
 }
 
 // locked trains twice in one folder at a time.
