@@ -3,7 +3,6 @@ package hlotest
 import (
 	"errors"
 	"fmt"
-	"slices"
 
 	"gleaner/train/engine"
 	"gleaner/train/engine/xla"
@@ -11,8 +10,9 @@ import (
 
 // Backend is an engine.Backend that emits each program and runs the text.
 type Backend struct {
-	how  xla.Precision
-	vars map[*engine.Var][]float32
+	how   xla.Precision
+	exact bool
+	vars  map[*engine.Var][]float64
 }
 
 var (
@@ -22,8 +22,11 @@ var (
 
 // New is a backend without variables.
 func New(how xla.Precision) *Backend {
-	return &Backend{how, map[*engine.Var][]float32{}}
+	return &Backend{how, false, map[*engine.Var][]float64{}}
 }
+
+// NewExact is a backend that runs the text of xla.Float32 as if every f32 were a float64.
+func NewExact() *Backend { return &Backend{xla.Float32, true, map[*engine.Var][]float64{}} }
 
 // Name is "hlotest".
 func (b *Backend) Name() string { return "hlotest" }
@@ -51,9 +54,9 @@ func (b *Backend) Compile(p *engine.Program) (engine.Runner, error) {
 
 var errClosed = errors.New("it is closed")
 
-func (b *Backend) variable(v *engine.Var) []float32 {
+func (b *Backend) variable(v *engine.Var) []float64 {
 	if b.vars[v] == nil {
-		b.vars[v] = make([]float32, v.Shape.Size())
+		b.vars[v] = make([]float64, v.Shape.Size())
 	}
 	return b.vars[v]
 }
@@ -63,7 +66,7 @@ func (b *Backend) Write(v *engine.Var, data []float32) error {
 	if err := b.check(v, data); err != nil {
 		return fmt.Errorf("write %s: %w", v.Name, err)
 	}
-	b.vars[v] = slices.Clone(data)
+	b.vars[v] = convert[float64](data)
 	return nil
 }
 
@@ -72,7 +75,7 @@ func (b *Backend) Read(v *engine.Var, data []float32) error {
 	if err := b.check(v, data); err != nil {
 		return fmt.Errorf("read %s: %w", v.Name, err)
 	}
-	copy(data, b.variable(v))
+	copy(data, convert[float32](b.variable(v)))
 	return nil
 }
 
@@ -98,7 +101,7 @@ type Runner struct {
 	p     *engine.Program
 	m     *xla.Module
 	prog  *Program
-	queue [][][]float32 // inputs of the runs under way
+	queue [][][]float64 // inputs of the runs under way
 }
 
 // Start takes the inputs; the work is done by Finish.
@@ -112,9 +115,9 @@ func (r *Runner) Start(in [][]float32) error {
 	if err := r.p.CheckInputs(in); err != nil {
 		return err
 	}
-	args := make([][]float32, len(in))
+	args := make([][]float64, len(in))
 	for i, d := range in {
-		args[i] = slices.Clone(d)
+		args[i] = convert[float64](d)
 	}
 	r.queue = append(r.queue, args)
 	return nil
@@ -130,7 +133,7 @@ func (r *Runner) Finish(out [][]float32) error {
 	for _, v := range r.m.Vars {
 		args = append(args, r.b.variable(v))
 	}
-	results, err := r.prog.Run(args)
+	results, err := r.prog.run(args, r.b.exact)
 	if err != nil {
 		return err
 	}
@@ -145,7 +148,7 @@ func (r *Runner) Finish(out [][]float32) error {
 		if len(out[i]) != len(results[i]) {
 			return fmt.Errorf("output %d has %d numbers, not %d", i, len(results[i]), len(out[i]))
 		}
-		copy(out[i], results[i])
+		copy(out[i], convert[float32](results[i]))
 	}
 	return nil
 }

@@ -3,8 +3,8 @@
 //
 // Parse reads exactly the emitted subset of MLIR's generic form, and refuses everything else. The operators follow the StableHLO
 // specification (openxla.org/stablehlo/spec, whose section names stand beside them), not the engine's kernels: nothing is
-// shared with ref. Sums are float32, in blocks; bfloat16 is float32 that is rounded after each operator. precision_config is
-// read and does not matter here.
+// shared with ref. Results are rounded to their type after each operator, and sums are float32, in blocks, or all of it is
+// float64, where the mathematics alone is to be compared. precision_config is read and does not matter here.
 //
 // It is part of the tests: no product package imports it.
 package hlotest

@@ -17,11 +17,17 @@ import (
 const halfTolerance = 0.06
 
 func TestConform(t *testing.T) {
-	for _, how := range []xla.Precision{xla.Float32, xla.TF32} {
-		t.Run(how.String(), func(t *testing.T) {
-			b := New(how)
-			defer b.Close()
-			enginetest.Conform(t, b, 1e-4)
+	for _, c := range []struct {
+		name string
+		b    *Backend
+		tol  float64
+	}{{"float32", New(xla.Float32), 1e-4}, {"tf32", New(xla.TF32), 1e-4}, {"exact", NewExact(), 2e-6}} {
+		if testing.Short() && c.name == "tf32" {
+			continue // but for its precision_config it is float32
+		}
+		t.Run(c.name, func(t *testing.T) {
+			defer c.b.Close()
+			enginetest.Conform(t, c.b, c.tol)
 		})
 	}
 }

@@ -45,7 +45,7 @@ func gather[T any](dst, src []T, dims, step []int, at int) {
 
 // moved is an operator that gathers, whatever the elements are.
 func moved(dims, step []int, at int) operator {
-	return func(in []*tensor, out *tensor) {
+	return func(in []*tensor, out *tensor, exact bool) {
 		gather(out.f, in[0].f, dims, step, at)
 		gather(out.u, in[0].u, dims, step, at)
 		gather(out.b, in[0].b, dims, step, at)
@@ -201,7 +201,7 @@ func (s *stmt) pad() (operator, error) {
 		at += low[i] * to[i]
 		to[i] *= inner[i] + 1
 	}
-	return func(in []*tensor, out *tensor) {
+	return func(in []*tensor, out *tensor, exact bool) {
 		for i := range out.f {
 			out.f[i] = in[1].f[0]
 		}
@@ -210,7 +210,7 @@ func (s *stmt) pad() (operator, error) {
 }
 
 // scatter is gather the other way: it lays src, an array of dims, into dst.
-func scatter(dst, src []float32, dims, step []int, at int) {
+func scatter(dst, src []float64, dims, step []int, at int) {
 	place := make([]int, len(src))
 	index := make([]int, len(dst))
 	for i := range index {
@@ -239,7 +239,7 @@ func (s *stmt) concatenate() (operator, error) {
 	if sum != t.dims[axis] {
 		return nil, errTypes
 	}
-	return func(in []*tensor, out *tensor) {
+	return func(in []*tensor, out *tensor, exact bool) {
 		at := 0
 		for i, v := range in {
 			n := s.inType[i].dims[axis]

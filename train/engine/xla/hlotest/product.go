@@ -31,7 +31,7 @@ func (s *stmt) dotGeneral() (operator, error) {
 		!slices.Equal(t.dims, []int{a.dims[1-along], b.dims[1-with]}) {
 		return nil, errTypes
 	}
-	return func(in []*tensor, out *tensor) {
+	return func(in []*tensor, out *tensor, exact bool) {
 		n, m, k := t.dims[0], t.dims[1], a.dims[along]
 		x, y := in[0].f, in[1].f
 		if along == 0 {
@@ -42,27 +42,33 @@ func (s *stmt) dotGeneral() (operator, error) {
 		}
 		for i := range n {
 			for j := range m {
-				out.f[i*m+j] = dot(x[i*k:(i+1)*k], y[j*k:(j+1)*k])
+				out.f[i*m+j] = dot(x[i*k:(i+1)*k], y[j*k:(j+1)*k], exact)
 			}
 		}
 	}, s.precise()
 }
 
-func turned(x []float32, dims []int) []float32 {
-	y := make([]float32, len(x))
+func turned(x []float64, dims []int) []float64 {
+	y := make([]float64, len(x))
 	gather(y, x, []int{dims[1], dims[0]}, []int{1, dims[1]}, 0)
 	return y
 }
 
-// dot is Σ a·b, in blocks.
-func dot(a, b []float32) (sum float32) {
+// dot is Σ a·b, of float32 in blocks.
+func dot(a, b []float64, exact bool) (sum float64) {
 	for len(a) > 0 {
 		n := min(block, len(a))
-		part := float32(0)
-		for i, x := range a[:n] {
-			part += x * b[i]
+		if exact {
+			for i, x := range a[:n] {
+				sum += x * b[i]
+			}
+		} else {
+			part := float32(0)
+			for i, x := range a[:n] {
+				part += float32(x) * float32(b[i])
+			}
+			sum = float64(float32(sum) + part)
 		}
-		sum += part
 		a, b = a[n:], b[n:]
 	}
 	return sum
@@ -155,13 +161,13 @@ func (c *conv) read(s *stmt) error {
 }
 
 // order gathers an array so that its axes lie as named.
-func order(d []float32, dims []int, axes [4]int) []float32 {
+func order(d []float64, dims []int, axes [4]int) []float64 {
 	from := strides(dims)
 	want, step := make([]int, 4), make([]int, 4)
 	for i, axis := range axes {
 		want[i], step[i] = dims[axis], from[axis]
 	}
-	out := make([]float32, len(d))
+	out := make([]float64, len(d))
 	gather(out, d, want, step, 0)
 	return out
 }
@@ -172,9 +178,9 @@ func (c *conv) run(lhs, rhs, out []int) operator {
 	for i, axis := range c.out {
 		back[axis] = from[i]
 	}
-	return func(in []*tensor, r *tensor) {
+	return func(in []*tensor, r *tensor, exact bool) {
 		x, w := order(in[0].f, lhs, c.lhs), order(in[1].f, rhs, c.rhs)
-		y := make([]float32, len(r.f))
+		y := make([]float64, len(r.f))
 		for i := range c.on * c.oh * c.ow {
 			for kh := range c.kh {
 				py := c.place(i/c.ow%c.oh, kh, 0, c.h)
@@ -183,7 +189,7 @@ func (c *conv) run(lhs, rhs, out []int) operator {
 				}
 				for kw := range c.kw {
 					if px := c.place(i%c.ow, kw, 1, c.w); px >= 0 {
-						c.tap(y[i*c.o:(i+1)*c.o], x, w[(kh*c.kw+kw)*c.i*c.o:], i/(c.oh*c.ow), py, px)
+						c.tap(y[i*c.o:(i+1)*c.o], x, w[(kh*c.kw+kw)*c.i*c.o:], i/(c.oh*c.ow), py, px, exact)
 					}
 				}
 			}
@@ -202,7 +208,7 @@ func (c *conv) place(o, k, axis, n int) int {
 }
 
 // tap adds what one tap [i o] of the filters gives to a pixel y of the result's picture n.
-func (c *conv) tap(y, x, w []float32, n, py, px int) {
+func (c *conv) tap(y, x, w []float64, n, py, px int, exact bool) {
 	parts := max(c.groups, c.batchGroup) // of the output features
 	per := c.o / parts
 	for g := range parts {
@@ -213,8 +219,15 @@ func (c *conv) tap(y, x, w []float32, n, py, px int) {
 		pixel := x[((picture*c.h+py)*c.w+px)*c.c+feature:]
 		to := y[g*per : (g+1)*per]
 		for i, v := range pixel[:c.i] {
-			for k, f := range w[i*c.o+g*per : i*c.o+(g+1)*per] {
-				to[k] += v * f
+			filter := w[i*c.o+g*per : i*c.o+(g+1)*per]
+			if exact {
+				for k, f := range filter {
+					to[k] += v * f
+				}
+				continue
+			}
+			for k, f := range filter {
+				to[k] = float64(float32(to[k]) + float32(v)*float32(f))
 			}
 		}
 	}

@@ -8,8 +8,8 @@ import (
 
 // fold is a region of two floats that is one operator: the only ones that are emitted. neutral changes nothing.
 type fold struct {
-	f       func(a, b float32) float32
-	neutral float32
+	f       func(a, b float64) float64
+	neutral float64
 }
 
 // fold reads a region of a reduction of elements of a kind.
@@ -21,11 +21,19 @@ func (s *stmt) fold(i int, k kind) (fold, error) {
 	if _, err := body.operator(); err != nil {
 		return fold{}, err
 	}
-	neutral, ok := map[string]float32{"add": 0, "maximum": float32(math.Inf(-1)), "minimum": float32(math.Inf(1))}[body.name]
+	neutral, ok := map[string]float64{"add": 0, "maximum": math.Inf(-1), "minimum": math.Inf(1)}[body.name]
 	if !ok || k != body.outType[0].kind {
 		return fold{}, fmt.Errorf("a region of %s is not known", body.name)
 	}
 	return fold{binary[body.name].f, neutral}, nil
+}
+
+// at is the region as it computes: rounded to float32, or exactly.
+func (f fold) at(exact bool) fold {
+	if exact {
+		return f
+	}
+	return fold{func(a, b float64) float64 { return float64(float32(f.f(a, b))) }, f.neutral}
 }
 
 // single is the one statement of a region of two scalars, on the region's arguments in their order.
@@ -69,11 +77,13 @@ func (s *stmt) reduce() (operator, error) {
 	if !t.equal(typ{a.kind, left}) || !s.inType[1].equal(typ{a.kind, nil}) {
 		return nil, errTypes
 	}
-	return func(in []*tensor, out *tensor) { f.reduce(out.f, in[0].f, a.dims, step, in[1].f[0]) }, nil
+	return func(in []*tensor, out *tensor, exact bool) {
+		f.at(exact).reduce(out.f, in[0].f, a.dims, step, in[1].f[0])
+	}, nil
 }
 
 // reduce folds src, an array of dims, into dst, along whose axes it goes by step, which is 0 for those that are reduced.
-func (f fold) reduce(dst, src []float32, dims, step []int, first float32) {
+func (f fold) reduce(dst, src []float64, dims, step []int, first float64) {
 	for i := range dst {
 		dst[i] = first
 	}
@@ -82,7 +92,7 @@ func (f fold) reduce(dst, src []float32, dims, step []int, first float32) {
 		row, last = dims[n-1], step[n-1]
 		dims = dims[:n-1]
 	}
-	part := slices.Repeat([]float32{f.neutral}, len(dst))
+	part := slices.Repeat([]float64{f.neutral}, len(dst))
 	flush := func() {
 		for i, x := range part {
 			dst[i] = f.f(dst[i], x)
@@ -118,7 +128,7 @@ func (f fold) reduce(dst, src []float32, dims, step []int, first float32) {
 }
 
 // row folds numbers that lie side by side, in blocks.
-func (f fold) row(d []float32) float32 {
+func (f fold) row(d []float64) float64 {
 	sum := f.neutral
 	for len(d) > 0 {
 		part := f.neutral
@@ -204,7 +214,8 @@ func (s *stmt) reduceWindow() (operator, error) {
 	if s.attrs["base_dilations"] != "array<i64:1,1,1,1>" || s.attrs["window_dilations"] != "array<i64:1,1,1,1>" || !s.inType[1].equal(typ{a.kind, nil}) {
 		return nil, errTypes
 	}
-	return func(in []*tensor, out *tensor) {
+	return func(in []*tensor, out *tensor, exact bool) {
+		f := f.at(exact)
 		for i := range out.f {
 			out.f[i] = in[1].f[0]
 		}
@@ -244,7 +255,8 @@ func (s *stmt) selectAndScatter() (operator, error) {
 	if !t.equal(a) || !s.inType[2].equal(typ{a.kind, nil}) {
 		return nil, errTypes
 	}
-	return func(in []*tensor, out *tensor) {
+	return func(in []*tensor, out *tensor, exact bool) {
+		f := f.at(exact)
 		for i := range out.f {
 			out.f[i] = in[2].f[0]
 		}

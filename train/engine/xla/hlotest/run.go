@@ -8,10 +8,11 @@ import (
 	"strings"
 )
 
-// tensor is an array, row-major; one of the slices is set, by its kind. Elements of bf16 are float32 that bfloat16 can hold.
+// tensor is an array, row-major; one of the slices is set, by its kind. Floats are float64 that their type can hold,
+// or any, where a program is run exactly.
 type tensor struct {
 	typ
-	f []float32
+	f []float64
 	u []uint32
 	b []bool
 }
@@ -24,13 +25,13 @@ func newTensor(t typ) *tensor {
 	case i1:
 		v.b = make([]bool, t.size())
 	default:
-		v.f = make([]float32, t.size())
+		v.f = make([]float64, t.size())
 	}
 	return v
 }
 
 // operator computes a statement's result.
-type operator func(in []*tensor, out *tensor)
+type operator func(in []*tensor, out *tensor, exact bool)
 
 // check makes an operator of each statement, which holds the types against the specification, so that running cannot fail.
 func (p *Program) check(f *function) error {
@@ -88,8 +89,33 @@ func (p *Program) Results() (shapes [][]int) {
 	return shapes
 }
 
-// Run computes main. The arguments must have its types' sizes; the results are new memory.
+// Run computes main in float32: each operator's results are rounded, and sums are float32. The arguments must have main's sizes;
+// the results are new memory.
 func (p *Program) Run(args [][]float32) ([][]float32, error) {
+	wide := make([][]float64, len(args))
+	for i, d := range args {
+		wide[i] = convert[float64](d)
+	}
+	results, err := p.run(wide, false)
+	narrow := make([][]float32, len(results))
+	for i, d := range results {
+		narrow[i] = convert[float32](d)
+	}
+	return narrow, err
+}
+
+func convert[D, S float32 | float64](d []S) []D {
+	out := make([]D, len(d))
+	for i, x := range d {
+		out[i] = D(x)
+	}
+	return out
+}
+
+// RunExact computes main as if every f32 were a float64: what differs from the mathematics then is no rounding.
+func (p *Program) RunExact(args [][]float64) ([][]float64, error) { return p.run(args, true) }
+
+func (p *Program) run(args [][]float64, exact bool) ([][]float64, error) {
 	if len(args) != len(p.main.args) {
 		return nil, fmt.Errorf("main takes %d arguments, not %d", len(p.main.args), len(args))
 	}
@@ -107,10 +133,13 @@ func (p *Program) Run(args [][]float32) ([][]float32, error) {
 			in = append(in, values[id])
 		}
 		out := newTensor(s.typ)
-		s.run(in, out)
-		if out.kind == bf16 {
-			for k, x := range out.f {
-				out.f[k] = toBF16(x)
+		s.run(in, out, exact)
+		for k, x := range out.f {
+			switch {
+			case out.kind == bf16:
+				out.f[k] = float64(toBF16(float32(x)))
+			case !exact:
+				out.f[k] = float64(float32(x))
 			}
 		}
 		values[s.out] = out
@@ -118,7 +147,7 @@ func (p *Program) Run(args [][]float32) ([][]float32, error) {
 			values[id] = nil
 		}
 	}
-	results := make([][]float32, len(p.main.result))
+	results := make([][]float64, len(p.main.result))
 	for i, id := range p.main.result {
 		results[i] = slices.Clone(values[id].f)
 	}
