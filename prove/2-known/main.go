@@ -4,6 +4,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -34,7 +35,7 @@ func run() (figure string, err error) {
 	var parts []string
 	var errs []error
 	native := false
-	for _, found := range device.List() {
+	for _, found := range device.List(context.Background()) {
 		if !found.OK {
 			fmt.Printf("%s is not here: %s\n", found.Name, found.What)
 			continue

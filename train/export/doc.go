@@ -8,6 +8,8 @@
 //
 // What a network is, and how it came to its weights, is in train/net and train/engine; the file format is in model/flat;
 // whether the file answers as the network does is for train/export/parity to say. No file is run here.
+//
+// Long because every operator is planned, measured and written in three kinds of numbers that share their shapes.
 package export
 
 import (

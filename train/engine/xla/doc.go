@@ -10,5 +10,7 @@
 // device's memory. What is done here: the mathematics of each operator down to StableHLO's (openxla.org/stablehlo/spec), which
 // arrays are float32 and which bfloat16, and which buffers are updated in place.
 //
+// Long because every operator is emitted here, and the plug-in and its libraries are found beside them: they share one form.
+//
 // The text is proven without a card by train/engine/xla/hlotest, which runs it in plain Go.
 package xla

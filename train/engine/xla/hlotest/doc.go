@@ -7,4 +7,6 @@
 // float64, where the mathematics alone is to be compared. precision_config is read and does not matter here.
 //
 // It is part of the tests: no product package imports it.
+//
+// Long because a language is read and each of its operators computed: half of it would run nothing.
 package hlotest

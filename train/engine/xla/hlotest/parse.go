@@ -8,6 +8,8 @@ import (
 	"strings"
 )
 
+// Long because it is one grammar, read from top to bottom.
+
 // kind is an element type.
 type kind string
 
