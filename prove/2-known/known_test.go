@@ -16,7 +16,7 @@ func TestKnownAnswer(t *testing.T) {
 	if testing.Short() {
 		n = 6
 	}
-	for _, found := range device.List() {
+	for _, found := range device.List(t.Context()) {
 		if !found.OK {
 			continue
 		}
