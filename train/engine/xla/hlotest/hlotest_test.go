@@ -22,8 +22,8 @@ func TestConform(t *testing.T) {
 		b    *Backend
 		tol  float64
 	}{{"float32", New(xla.Float32), 1e-4}, {"tf32", New(xla.TF32), 1e-4}, {"exact", NewExact(), 2e-6}} {
-		if testing.Short() && c.name == "tf32" {
-			continue // but for its precision_config it is float32
+		if testing.Short() && c.name != "float32" {
+			continue // the same text, but for tf32's precision_config
 		}
 		t.Run(c.name, func(t *testing.T) {
 			defer c.b.Close()
