@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 )
@@ -16,6 +18,7 @@ func (b *bench) onTheWay() []test {
 		{"limit on the size of files", b.limited},
 		{"full disk", b.full},
 		{"picture that vanishes", b.vanished},
+		{"Ctrl-C", b.interrupted},
 	}
 }
 
@@ -120,4 +123,36 @@ func (b *bench) vanished() error {
 		return err
 	}
 	return told(code, errs, failed, 3, []string{"39.png", "no such file", "--resume goes on from step"})
+}
+
+// interrupted stops a run as Ctrl-C does: one line, and a bundle that can be used. From there it goes on.
+func (b *bench) interrupted() error {
+	out := b.out()
+	c := exec.Command("bin/gleaner", b.train(b.data, out, "epochs=100000", "scan=off", "overfit=off")...)
+	var errs bytes.Buffer
+	c.Stderr = &errs
+	said, err := c.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := c.Start(); err != nil {
+		return err
+	}
+	_, err = said.Read(make([]byte, 1)) // an epoch is over
+	err = errors.Join(err, c.Process.Signal(os.Interrupt))
+	_, _ = io.Copy(io.Discard, said)
+	_ = c.Wait() // the exit code is looked at below
+	if err != nil {
+		return err
+	}
+	if err := told(c.ProcessState.ExitCode(), errs.String(), failed, 3, []string{"interrupted in epoch", "saved", "--resume goes on from there"}); err != nil {
+		return err
+	}
+	picture := b.file("one.png", picture(230))
+	for _, args := range [][]string{{"models", "verify", filepath.Join(out, "bundle")}, {"once", "--classify", filepath.Join(out, "bundle"), picture}} {
+		if code, errs, err := gleaner(append(args, "--set=models.dir="+filepath.Join(b.dir, "models"))...); err != nil || code != 0 {
+			return fmt.Errorf("gleaner %s: exit code %d, %v: %s", args[0], code, err, errs)
+		}
+	}
+	return nil
 }
