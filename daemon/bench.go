@@ -184,9 +184,11 @@ func benchRun(ctx context.Context, stations []*station, w *warmup) error {
 	errs := make([]error, 2*len(stations))
 	for i, s := range stations {
 		wg.Go(func() {
+			defer keepThread(len(stations))()
 			errs[2*i] = s.camera.Run(ctx)
 		})
 		wg.Go(func() {
+			defer keepThread(len(stations))()
 			for f := range s.camera.Latest().C() {
 				if err := s.pipeline.Step(ctx, f); err != nil {
 					errs[2*i+1] = err

@@ -138,8 +138,14 @@ func Run(ctx context.Context, o Options, r RunOptions) (err error) {
 	work, stop := context.WithCancel(context.Background()) // ended by the closer below, before anything else closes
 	var loops sync.WaitGroup
 	for _, s := range d.stations {
-		loops.Go(func() { _ = s.camera.Run(work) }) // a live camera's loop has no error: its status says what is wrong
-		loops.Go(func() { s.work(work, d.failed()) })
+		loops.Go(func() {
+			defer keepThread(len(d.stations))()
+			_ = s.camera.Run(work) // a live camera's loop has no error: its status says what is wrong
+		})
+		loops.Go(func() {
+			defer keepThread(len(d.stations))()
+			s.work(work, d.failed())
+		})
 	}
 	loops.Go(func() { feedWatchdog(work, d.stations, d.log) })
 	loops.Go(func() { d.watchStore(work, seen) })
