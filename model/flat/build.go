@@ -173,6 +173,28 @@ func toFloat16(v float32) uint16 {
 	return sign | (uint16(exp+14)<<10 + m) // m of 1024 carries into the exponent, as it should
 }
 
+// Float16s are the numbers that little-endian float16 stand for (IEEE 754).
+func Float16s(b []byte) []float32 {
+	v := make([]float32, len(b)/2)
+	for i := range v {
+		h := binary.LittleEndian.Uint16(b[2*i:])
+		exp, m := int(h>>10&0x1f), float64(h&0x3ff)
+		x := math.Ldexp(1+m/1024, exp-15)
+		switch {
+		case exp == 0:
+			x = math.Ldexp(m, -24)
+		case exp == 31 && m == 0:
+			x = math.Inf(1)
+		case exp == 31:
+			x = math.NaN()
+		}
+		if v[i] = float32(x); h&0x8000 != 0 {
+			v[i] = -v[i]
+		}
+	}
+	return v
+}
+
 // Int32Bytes are the little-endian bytes of v as 32-bit integers.
 func Int32Bytes(v []int) []byte {
 	b := make([]byte, 0, 4*len(v))

@@ -26,6 +26,20 @@ func TestFloat16Bytes(t *testing.T) {
 	}
 }
 
+// TestFloat16s reads all numbers that there are and writes them again.
+func TestFloat16s(t *testing.T) {
+	for h := range 1 << 16 {
+		b := binary.LittleEndian.AppendUint16(nil, uint16(h))
+		v := Float16s(b)
+		if got := binary.LittleEndian.Uint16(Float16Bytes(v)); got != uint16(h) && !math.IsNaN(float64(v[0])) {
+			t.Fatalf("%#04x is read as %v and written as %#04x", h, v[0], got)
+		}
+	}
+	if v := Float16s([]byte{0x00, 0x7e, 0x55, 0x35}); !math.IsNaN(float64(v[0])) || math.Abs(float64(v[1])-1./3) > 1e-4 {
+		t.Errorf("numbers are read as %v", v)
+	}
+}
+
 func TestDilated(t *testing.T) {
 	plain := DepthwiseConv2DOptions(PadValid, 1, 1, 1, ActNone)
 	for _, o := range []Options{Dilated(Conv2DOptions(PadSame, 1, 1, ActRelu), 3, 2), Dilated(plain, 3, 2)} {

@@ -3,10 +3,9 @@ package export
 import (
 	"errors"
 	"fmt"
-	"slices"
 
 	"gleaner/train/engine"
-	"gleaner/train/export/clip"
+	"gleaner/train/export/meter"
 )
 
 // Pictures are what a network is calibrated or verified on.
@@ -32,14 +31,15 @@ func (p Pictures) Label(i int) string {
 // Clip says how a range is chosen from the values that were seen.
 type Clip int
 
-// The ways to choose a range: all of it, or what package clip leaves.
+// The ways to choose a range: all of it, or what package meter leaves of it.
 const (
 	MinMax Clip = iota
 	LeastSquares
 )
 
-// Calibration measures the ranges of activations: it runs the float network on pictures, which should be a sample of the
-// training set with all classes in it.
+// Calibration looks at the activations of the float network on pictures, which should be a sample of the training set with all
+// classes in it. An int8 file gets its ranges from it; in int8 and float16 files biases take up what rounded weights would add
+// to the mean of each channel.
 type Calibration struct {
 	// Backend runs the program. It holds the variables' values already; Load puts them there.
 	Backend  engine.Backend
@@ -57,63 +57,45 @@ func Load(b engine.Backend, p *engine.Program, values Values) error {
 	return nil
 }
 
-// meter measures one array.
-type meter struct {
-	array *array
-	span  span
-	seen  bool
-	hist  *clip.Histogram
-}
-
-// measure finds the ranges that the plan lacks.
+// measure gives every activation whose range is not given a meter that has seen it on all pictures.
 func (c *Calibration) measure(p *engine.Program, net *plan) error {
 	if c.Pictures.N < 1 || c.Backend == nil {
 		return errors.New("calibrate: a backend and at least one picture are needed")
 	}
-	var meters []*meter
 	q := *p
 	q.Outputs, q.Update = nil, len(q.Steps)
+	var arrays []*array
 	for _, a := range net.arrays {
-		if l := a.by; l != nil && !a.fixed && !a.group.root().fixed && !l.passes() && l.kind != engine.Concat {
-			meters = append(meters, &meter{array: a})
-			q.Outputs = append(q.Outputs, a.value)
+		if a.by == nil || a.fixed {
+			continue
 		}
+		a.meter = meter.New(a.shape[len(a.shape)-1])
+		arrays, q.Outputs = append(arrays, a), append(q.Outputs, a.value)
 	}
-	if meters == nil && net.input.group.root().fixed {
+	if arrays == nil && net.input.fixed {
 		return nil
 	}
+	net.input.meter = meter.New(net.input.shape[len(net.input.shape)-1])
 	run, err := c.Backend.Compile(&q)
 	if err != nil {
 		return fmt.Errorf("calibrate: %w", err)
 	}
 	defer run.Close()
-	if err := c.pass(run, &q, net.input, meters, (*meter).range_); err != nil {
+	if err := c.pass(run, &q, net.input, arrays, (*meter.Meter).Add); err != nil {
 		return err
 	}
-	if c.Clip == LeastSquares { // but not of logits: two that were both cut off would be one answer
-		if err := c.pass(run, &q, net.input, meters, (*meter).count); err != nil {
-			return err
-		}
-	}
-	for _, m := range meters {
-		if m.hist != nil && !m.array.logits {
-			m.span.lo, m.span.hi = m.hist.LeastSquares()
-		}
-		g := m.array.group.root()
-		if g.known {
-			m.span = m.span.with(g.span)
-		}
-		g.span, g.known = m.span, true
+	if c.Clip == LeastSquares {
+		return c.pass(run, &q, net.input, arrays, (*meter.Meter).Count)
 	}
 	return nil
 }
 
-// pass runs all pictures and hands each array's values to f.
-func (c *Calibration) pass(run engine.Runner, p *engine.Program, input *array, meters []*meter, f func(m *meter, v []float32)) error {
+// pass runs all pictures and shows each array's values to its meter.
+func (c *Calibration) pass(run engine.Runner, p *engine.Program, input *array, arrays []*array, look func(m *meter.Meter, v []float32)) error {
 	in, picture := Inputs(p)
-	out := make([][]float32, len(meters))
-	for i, m := range meters {
-		out[i] = make([]float32, m.array.shape.Size())
+	out := make([][]float32, len(arrays))
+	for i, a := range arrays {
+		out[i] = make([]float32, a.shape.Size())
 	}
 	for i := range c.Pictures.N {
 		if err := c.Pictures.At(i, picture); err != nil {
@@ -122,17 +104,15 @@ func (c *Calibration) pass(run engine.Runner, p *engine.Program, input *array, m
 		if k := finite(picture); k >= 0 {
 			return fmt.Errorf("calibrate on %s: value %d is %v", c.Pictures.Label(i), k, picture[k])
 		}
-		if g := input.group.root(); !g.fixed {
-			g.span, g.known = widen(g.span, g.known, picture), true
-		}
+		look(input.meter, picture)
 		if err := engine.Run(run, in, out); err != nil {
 			return fmt.Errorf("calibrate on %s: %w", c.Pictures.Label(i), err)
 		}
-		for k, m := range meters {
+		for k, a := range arrays {
 			if finite(out[k]) >= 0 {
-				return fmt.Errorf("calibrate on %s: %w", c.Pictures.Label(i), layerError(m.array.name, "its values are not finite"))
+				return fmt.Errorf("calibrate on %s: %w", c.Pictures.Label(i), layerError(a.name, "its values are not finite"))
 			}
-			f(m, out[k])
+			look(a.meter, out[k])
 		}
 	}
 	return nil
@@ -148,25 +128,4 @@ func Inputs(p *engine.Program) (all [][]float32, picture []float32) {
 		}
 	}
 	return all, picture
-}
-
-func widen(s span, known bool, v []float32) span {
-	seen := span{slices.Min(v), slices.Max(v)}
-	if known {
-		seen = seen.with(s)
-	}
-	return seen
-}
-
-// range_ widens the range to hold v.
-func (m *meter) range_(v []float32) {
-	m.span, m.seen = widen(m.span, m.seen, v), true
-}
-
-// count adds v to the histogram over the range.
-func (m *meter) count(v []float32) {
-	if m.hist == nil {
-		m.hist = clip.NewHistogram(m.span.lo, m.span.hi)
-	}
-	m.hist.Add(v)
 }

@@ -88,8 +88,13 @@ func Write(p *engine.Program, values Values, o Options) (*File, error) {
 		return nil, fmt.Errorf("export as %s: the program computes as int8 does (fake quantisation): write it as int8, or evaluate the "+
 			"network without", o.Kind)
 	}
+	if o.Kind != Float32 && o.Calibration != nil {
+		if err := o.Calibration.measure(p, net); err != nil {
+			return nil, fmt.Errorf("export as %s: %w", o.Kind, err)
+		}
+	}
 	if o.Kind == Int8 {
-		if err := net.quantise(p, o); err != nil {
+		if err := net.quantise(o); err != nil {
 			return nil, fmt.Errorf("export as int8: %w", err)
 		}
 	}

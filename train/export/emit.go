@@ -12,6 +12,7 @@ import (
 type emitter struct {
 	m     *flat.Model
 	o     Options
+	faked bool         // the network was trained with fake quantisation
 	forms map[form]int // tensors by what they hold
 }
 
@@ -26,7 +27,7 @@ type form struct {
 }
 
 func emit(net *plan, o Options) (*flat.Model, error) {
-	e := &emitter{m: flat.New(o.Meta.Description), o: o, forms: map[form]int{}}
+	e := &emitter{m: flat.New(o.Meta.Description), o: o, faked: net.faked, forms: map[form]int{}}
 	if err := e.input(net.input); err != nil {
 		return nil, err
 	}

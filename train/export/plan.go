@@ -1,6 +1,9 @@
 package export
 
-import "gleaner/train/engine"
+import (
+	"gleaner/train/engine"
+	"gleaner/train/export/meter"
+)
 
 // array is an activation of the network as it is written: what one layer hands to others.
 type array struct {
@@ -16,6 +19,7 @@ type array struct {
 	fixed    bool // its range is given: by training, or by the operator that makes it
 	span     span // the range, where fixed
 	group    *group
+	meter    *meter.Meter // what was seen of it; nil without calibration
 }
 
 // layer is one step of the network as it is written, often several of the program: a convolution with its norm and activation.

@@ -69,8 +69,11 @@ func (l *layer) passes() bool {
 	return false
 }
 
+// widens tells whether a layer's result can lie outside the ranges of what goes in.
+func (l *layer) widens() bool { return !l.passes() && l.kind != engine.Concat }
+
 // quantise gives every array of an int8 file its quantisation.
-func (net *plan) quantise(p *engine.Program, o Options) error {
+func (net *plan) quantise(o Options) error {
 	for _, a := range net.arrays {
 		a.group = &group{fixed: a.fixed, span: a.span}
 	}
@@ -85,9 +88,16 @@ func (net *plan) quantise(p *engine.Program, o Options) error {
 	for _, l := range net.layers {
 		l.unify()
 	}
-	if o.Calibration != nil {
-		if err := o.Calibration.measure(p, net); err != nil {
-			return err
+	for _, a := range net.arrays {
+		if g := a.group.root(); a.meter != nil && a.meter.Seen() && !g.fixed && (a.by == nil || a.by.widens()) {
+			lo, hi := a.meter.Range()
+			if a.by != nil && !a.logits { // two logits that were both cut off would be one answer
+				lo, hi = a.meter.LeastSquares()
+			}
+			if g.known {
+				lo, hi = min(lo, g.span.lo), max(hi, g.span.hi)
+			}
+			g.span, g.known = span{lo, hi}, true
 		}
 	}
 	in := net.input.group.root()

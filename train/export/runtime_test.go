@@ -275,3 +275,27 @@ func TestPeaksAveraged(t *testing.T) {
 		}
 	}
 }
+
+// TestMeansAreKept calibrates on the one picture that it then looks at: biases take up all that rounded weights change there.
+func TestMeansAreKept(t *testing.T) {
+	n := network{name: "means", input: engine.Shape{300}, build: func(b *builder, x *engine.Node) []*engine.Node {
+		return one(b.dense("d2", b.Relu("r", b.dense("d1", x, 100)), 4))
+	}}
+	b, p, back, ref := reference(t, n, nil)
+	picture := pictures(1, n.input, 1)
+	var delta [2]float64
+	for i, cal := range []*export.Calibration{nil, {Backend: back, Pictures: picture}} {
+		f, err := export.Write(p, b.values, export.Options{Kind: export.Float16, Calibration: cal})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := parity.Verify(open(t, f.Bytes, "cpu"), ref, picture, export.Float16)
+		if err != nil {
+			t.Fatal(err)
+		}
+		delta[i] = r.Heads[0].MaxDelta
+	}
+	if delta[0] < 1e-5 || delta[1] > 1e-6 {
+		t.Errorf("|Δp| is %.2g without calibration and %.2g with it", delta[0], delta[1])
+	}
+}

@@ -2,8 +2,10 @@ package export
 
 import (
 	"math"
+	"slices"
 
 	"gleaner/model/flat"
+	"gleaner/train/export/rounding"
 )
 
 // filter writes the weights and biases of a layer's output channels from to to and gives their tensors. Those of a depthwise
@@ -24,28 +26,52 @@ func (e *emitter) filter(l *layer, from, to int) ([2]int, error) {
 	case len(l.ws) == 2 && e.int8():
 		shape = []int{n, 1, 1, l.ws[1]}
 	}
-	name, bias := l.wName, l.name+"/b"
 	if e.int8() {
-		return e.int8Filter(l, w, b, shape, dim)
-	}
-	if depthwise {
-		w = transposed(w, n)
+		return e.int8Filter(l, from, w, b, shape, dim)
 	}
 	t := 0
-	if e.o.Kind == Float16 && per > 1 { // the one factor of a norm's channel takes no room and stays as it is
-		half := flat.Float16Bytes(w)
-		for i := 1; i < len(half); i += 2 {
-			if half[i]&0x7c == 0x7c {
-				return [2]int{}, layerError(l.name, "the weight %v is too large for float16", w[i/2])
+	// Few weights make few bytes, and rounding them is heard most: norms that stand alone, depthwise filters, the first layer.
+	if e.o.Kind == Float16 && per >= fewWeights {
+		half, rounded := rounding.Float16(w)
+		for i, x := range rounded {
+			if math.IsInf(float64(x), 0) {
+				return [2]int{}, layerError(l.name, "the weight %v is too large for float16", w[i])
 			}
 		}
-		c := e.m.AddConst(name, flat.Float16, half, shape...)
-		t = e.m.AddTensor(name+"/float", flat.Float32, shape...)
+		b = e.shifted(l, from, w, b, func(i int) float32 { return rounded[i] })
+		c := e.m.AddConst(l.wName, flat.Float16, half, shape...)
+		t = e.m.AddTensor(l.wName+"/float", flat.Float32, shape...)
 		e.m.AddOp(flat.OpDequantize, 3, []int{c}, []int{t}, flat.Options{})
 	} else {
-		t = e.m.AddConst(name, flat.Float32, flat.Float32Bytes(w), shape...)
+		if depthwise {
+			w = transposed(w, n)
+		}
+		t = e.m.AddConst(l.wName, flat.Float32, flat.Float32Bytes(w), shape...)
 	}
-	return [2]int{t, e.m.AddConst(bias, flat.Float32, flat.Float32Bytes(b), n)}, nil
+	return [2]int{t, e.m.AddConst(l.name+"/b", flat.Float32, flat.Float32Bytes(b), n)}, nil
+}
+
+// fewWeights is how many weights an output channel has that float16 files round at least.
+const fewWeights = 64
+
+// shifted are the biases b of output channels from from on without what rounding their weights w adds to their means. A network
+// that was trained with fake quantisation has learnt to live with that.
+func (e *emitter) shifted(l *layer, from int, w, b []float32, rounded func(i int) float32) []float32 {
+	m := l.in[0].meter
+	if m == nil || e.faked {
+		return b
+	}
+	mean, out := m.Mean(), slices.Clone(b)
+	per, cg := len(w)/len(b), l.ws[len(l.ws)-1]
+	for k := range b {
+		g := 0
+		if l.groups > 1 {
+			g = (from + k) / (l.ws[0] / l.groups)
+		}
+		at := k * per
+		out[k] -= rounding.Shift(w[at:at+per], func(i int) float32 { return rounded(at + i) }, mean[g*cg:(g+1)*cg])
+	}
+	return out
 }
 
 // transposed is [n per] as [per n].
@@ -68,31 +94,24 @@ const (
 
 // int8Filter rounds each channel's weights to -127 … 127 times its own scale, as engine.FakeQuantW does, and the biases to int32
 // of scale_in·scale_w. A channel with weights next to nothing gets a scale at which its bias still fits.
-func (e *emitter) int8Filter(l *layer, w, b []float32, shape []int, dim int) ([2]int, error) {
+func (e *emitter) int8Filter(l *layer, from int, w, b []float32, shape []int, dim int) ([2]int, error) {
 	n := len(b)
 	per := len(w) / n
 	in, out := float64(l.in[0].q().scale), float64(l.out.q().scale)
 	qw, qb := make([]byte, len(w)), make([]int, n)
 	scales, biasScales, zeros := make([]float32, n), make([]float32, n), make([]int64, n)
 	for k := range n {
-		var top float32
-		for _, x := range w[k*per : (k+1)*per] {
-			top = max(top, float32(math.Abs(float64(x))))
-		}
-		scale := top / 127
-		least := max(leastFactor*out/in, math.Abs(float64(b[k]))/in/(1<<30))
-		if float64(scale) < least {
-			scale = float32(least)
-		}
-		if float64(scale)*in/out >= greatestFactor {
+		at := k * per
+		scales[k] = rounding.Int8(qw[at:at+per], w[at:at+per], max(leastFactor*out/in, math.Abs(float64(b[k]))/in/(1<<30)))
+		biasScales[k] = float32(in) * scales[k]
+		if float64(scales[k])*in/out >= greatestFactor {
 			return [2]int{}, layerError(l.name, "channel %d gives values far outside the range 0 to %g that was measured: "+
 				"calibrate on more pictures", k, 255*out)
 		}
-		for i := k * per; i < (k+1)*per; i++ {
-			qw[i] = byte(int8(math.RoundToEven(float64(w[i] / scale))))
-		}
-		scales[k], biasScales[k] = scale, float32(in)*scale
-		qb[k] = int(math.RoundToEven(float64(b[k]) / (in * float64(scale))))
+	}
+	b = e.shifted(l, from, w, b, func(i int) float32 { return float32(int8(qw[i])) * scales[i/per] })
+	for k := range n {
+		qb[k] = int(math.RoundToEven(float64(b[k]) / (in * float64(scales[k]))))
 	}
 	if dim == 3 {
 		qw = transposed(qw, n)

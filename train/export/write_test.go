@@ -73,7 +73,7 @@ func TestOperators(t *testing.T) {
 		want    []int
 	}{
 		{"conv same", export.Options{Kind: export.Float32}, []int{conv, reshape, fc, soft}},
-		{"conv same", export.Options{Kind: export.Float16}, []int{deq, conv, reshape, deq, fc, soft}},
+		{"conv same", export.Options{Kind: export.Float16}, []int{conv, reshape, deq, fc, soft}},
 		{"conv same", export.Options{Kind: export.Int8}, []int{conv, reshape, reshape, conv, deq, reshape, soft}},
 		{"conv same", export.Options{Kind: export.Int8, Input: export.InputUInt8}, []int{q, conv, reshape, reshape, conv, deq, reshape, soft}},
 		{"conv same", export.Options{Kind: export.Int8, Integer: true}, []int{conv, reshape, reshape, conv, reshape, soft}},
