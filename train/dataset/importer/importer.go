@@ -148,6 +148,12 @@ type job struct {
 func cutAll(ctx context.Context, w *pack.Writer, list *labels.List, o Options) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
+	var todo []labels.Item
+	for _, it := range list.Items {
+		if !w.Done(it.Picture) {
+			todo = append(todo, it)
+		}
+	}
 	jobs, order := make(chan job), make(chan chan cut, o.Workers)
 	var wg sync.WaitGroup
 	for range o.Workers {
@@ -156,10 +162,7 @@ func cutAll(ctx context.Context, w *pack.Writer, list *labels.List, o Options) e
 	wg.Go(func() {
 		defer close(order)
 		defer close(jobs)
-		for _, it := range list.Items {
-			if w.Done(it.Picture) {
-				continue
-			}
+		for _, it := range todo {
 			result := make(chan cut, 1)
 			select {
 			case order <- result:
@@ -169,7 +172,7 @@ func cutAll(ctx context.Context, w *pack.Writer, list *labels.List, o Options) e
 			jobs <- job{it, result}
 		}
 	})
-	done, todo := 0, len(list.Items)
+	done, all := len(list.Items)-len(todo), len(list.Items)
 	var err error
 	for result := range order {
 		c := <-result
@@ -183,12 +186,12 @@ func cutAll(ctx context.Context, w *pack.Writer, list *labels.List, o Options) e
 			stop()
 		}
 		if done++; o.Progress != nil {
-			o.Progress(done, todo)
+			o.Progress(done, all)
 		}
 	}
 	wg.Wait()
 	if err == nil && ctx.Err() != nil {
-		err = fmt.Errorf("the import was interrupted after %d of %d pictures; run it again, and it goes on: %w", done, todo, ctx.Err())
+		err = fmt.Errorf("the import was interrupted after %d of %d pictures; run it again, and it goes on: %w", done, all, ctx.Err())
 	}
 	return err
 }
