@@ -26,7 +26,7 @@ BUILDFLAGS := -trimpath -buildvcs=false -ldflags "-X main.version=$(VERSION) -ex
 WITH_NATIVE := . .native/env.sh &&
 STATICCHECK := go tool -modfile=setup/tools.mod staticcheck
 
-.PHONY: help run build setup setup-test setup-prove test check test-pure test-race test-service test-mats test-real bench bench-cuda fuzz prove install clean
+.PHONY: help run build setup setup-test setup-prove test check test-pure test-race test-service test-mats test-real bench bench-train bench-cuda fuzz prove install clean
 
 help: ## List what can be made.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -83,6 +83,9 @@ test-real: setup-test ## The tests of everything that touches a native library, 
 bench: setup-test build ## Measure the pipeline against a bare C++ loop of the same native calls, into BENCHMARKS.md.
 	bin/gleaner models pull ssd-oidv4 garments
 	$(WITH_NATIVE) go run ./bench/pipeline
+
+bench-train: setup ## Measure training on the CPU against a bare C++ loop and PyTorch (if installed), into BENCHMARKS.md.
+	$(WITH_NATIVE) go run ./bench/train
 
 bench-cuda: ## On a CUDA machine: train ResNet-50 beside PyTorch, into BENCHMARKS.md. Without a card it says so and exits with 2.
 	go build -o bin/bench-cuda ./bench/cuda

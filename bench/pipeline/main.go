@@ -17,6 +17,7 @@ import (
 	"strings"
 	"time"
 
+	"gleaner/bench/section"
 	"gleaner/daemon"
 	"gleaner/internal/shared"
 )
@@ -101,7 +102,7 @@ func run(pairs int, out string) (bool, error) {
 	}
 	text, line, pass := f.report()
 	fmt.Print(text)
-	if err := replaceSection(out, text); err != nil {
+	if err := section.Replace(out, "pipeline", "make bench", text); err != nil {
 		return false, err
 	}
 	fmt.Println(line)
@@ -209,7 +210,6 @@ func (f *figures) report() (text, line string, pass bool) {
 	pass = cpu >= 0.95 && fps >= 0.95 && allocs <= 2 && bytes <= 1024 && rss <= 40 && first > 0 && first <= 1 && idle <= 0.25
 	var b strings.Builder
 	p0 := f.pipeline[0]
-	fmt.Fprintf(&b, "%s\n\n", begin)
 	fmt.Fprintf(&b, "%s, %d processors, %s. A 1280×720 H.264 clip of a person: decode, motion gate, SSD (ssd-oidv4, 300×300),\n",
 		time.Now().UTC().Format(time.DateOnly), runtime.NumCPU(), runtime.Version())
 	fmt.Fprintf(&b, "tracking, and the garment classifier (128×128) on each crop: %d frames, %d with detection, %d crops. Medians of %d\n",
@@ -232,30 +232,7 @@ func (f *figures) report() (text, line string, pass bool) {
 	for _, p := range append([]daemon.BenchResult{p0}, f.many...) {
 		fmt.Fprintf(&b, "| %d | %.1f | %.2f | %.0f | %.0f | %.1f |\n", p.Cameras, p.FPS, p.CPUms, p.RSSMB, p.ModelsMB, p.PerCameraMB)
 	}
-	fmt.Fprintf(&b, "\n%s\n", end)
 	line = fmt.Sprintf("FIGURE CPU %.3f, frames/s %.3f, %.2f allocs and %.0f bytes per frame, RSS %+.0f MB, first verdict %.2f s, idle CPU %.2f BAR %s %s",
 		cpu, fps, allocs, bytes, rss, first, idle, bar, map[bool]string{true: "PASS", false: "FAIL"}[pass])
 	return b.String(), line, pass
-}
-
-// The section of BENCHMARKS.md that this program writes.
-const (
-	begin = "<!-- pipeline: written by make bench -->"
-	end   = "<!-- end of pipeline -->"
-)
-
-// replaceSection puts text in place of the section in the file, or at its end.
-func replaceSection(path, text string) error {
-	old, err := os.ReadFile(path)
-	if err != nil && !os.IsNotExist(err) {
-		return err
-	}
-	s := string(old)
-	i, j := strings.Index(s, begin), strings.Index(s, end)
-	if i >= 0 && j > i {
-		s = s[:i] + text + strings.TrimPrefix(s[j+len(end):], "\n")
-	} else {
-		s = strings.TrimRight(s, "\n") + "\n\n" + text
-	}
-	return os.WriteFile(path, []byte(s), 0o644)
 }
