@@ -151,6 +151,16 @@ void columns(int64_t rows, int64_t width, const float* src, int64_t from, float*
   });
 }
 
+void turn(int64_t n, int64_t k, Act act, const float* t, const float* b, float* y) {
+  split(n, parts(n * k, 1 << 13), 1, [=](int64_t i, int64_t end, int) {
+    for (; i < end; i++)
+      for (int64_t j = 0; j < k; j++) {
+        const float v = t[j * n + i] + (b ? b[j] : 0);
+        y[i * k + j] = act == kRelu6 ? activate<kRelu6>(v) : act == kRelu ? activate<kRelu>(v) : v;
+      }
+  });
+}
+
 void range(int64_t n, const float* x, float* minmax) {
   const int count = parts(n, 1 << 13);
   std::vector<float> ends(2 * count, x[0]);

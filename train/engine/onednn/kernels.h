@@ -26,6 +26,9 @@ void dropout(int64_t n, float rate, float keep, uint32_t seed, float step, const
 // columns copies width columns of rows that are from and to numbers long.
 void columns(int64_t rows, int64_t width, const float* src, int64_t from, float* dst, int64_t to);
 
+// turn is y[n k] = act(t[k n] the other way round + b[k]); b may be null.
+void turn(int64_t n, int64_t k, Act act, const float* t, const float* b, float* y);
+
 // range is {min, max}. fake_quant sends x through the integers 0 to top that span = {lo, hi} sets, weights through ±most.
 void range(int64_t n, const float* x, float* minmax);
 void fake_quant(int64_t n, float top, const float* x, const float* span, float* y);

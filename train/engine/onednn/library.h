@@ -21,6 +21,7 @@
   F(dnnl_memory_desc_init_by_strides)                    \
   F(dnnl_memory_desc_init_by_tag)                        \
   F(dnnl_memory_destroy)                                 \
+  F(dnnl_memory_get_data_handle)                         \
   F(dnnl_memory_get_engine)                              \
   F(dnnl_memory_get_memory_desc)                         \
   F(dnnl_memory_set_data_handle_v2)                      \
@@ -41,6 +42,7 @@
   F(dnnl_primitive_destroy)                              \
   F(dnnl_primitive_execute)                              \
   F(dnnl_reorder_primitive_desc_create)                  \
+  F(dnnl_sgemm)                                          \
   F(dnnl_stream_create)                                  \
   F(dnnl_stream_destroy)
 

@@ -64,14 +64,17 @@ bool pointwise(const ConvShape& s) {
   return s.kh == 1 && s.kw == 1 && s.sh == 1 && s.sw == 1 && s.groups == 1 && s.h == s.oh && s.w == s.ow;
 }
 
+const int64_t kFewRows = 256;
+
 struct DenseDescs {
-  Desc x, w, b, y, any;
+  Desc x, w, b, y, any, turned;
   DenseDescs(int64_t n, int64_t c, int64_t k) {
     x = desc({n, c}, Tag::nc);
     w = desc({k, c}, Tag::oi);
     b = desc({k}, Tag::x);
     y = desc({n, k}, Tag::nc);
     any = desc({k, c}, Tag::any);
+    turned = desc({k, n}, Tag::nc);
   }
 };
 
@@ -196,9 +199,19 @@ Step Primitives::conv_dw(const ConvShape& s, float* x, float* dy, float* dw, flo
   };
 }
 
-// dense leaves weights above 64 MB in their order: another copy would cost as much time as it gains, and the memory.
+// dense: for few rows, yᵀ = w·xᵀ is computed and turned round, since oneDNN's matrix product is up to four times as fast with the long
+// factor first, and takes the weights as they are. For many rows it has kernels that are faster with weights in another order;
+// above 64 MB the copy would cost as much time as it gains, and the memory.
 Step Primitives::dense(int64_t n, int64_t c, int64_t k, Act act, float* x, float* w, float* b, float* y) {
   const DenseDescs d(n, c, k);
+  if (n <= kFewRows) {
+    const memory turned = in_weights(d.turned);
+    return [=] {
+      float* t = (float*)turned.get_data_handle();
+      dnnl::error::wrap_c_api(dnnl::dnnl_sgemm('N', 'T', k, n, c, 1, w, c, x, c, 0, t, n), "could not multiply matrices");
+      turn(n, k, act, t, b, y);
+    };
+  }
   using F = dnnl::inner_product_forward;
   const Desc& weights = k * c > 1 << 24 ? d.w : d.any;
   const auto kind = prop_kind::forward_training;
