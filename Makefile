@@ -74,7 +74,7 @@ test-mats: setup-test ## The packages that hold OpenCV's Mats, counting them.
 
 # The packages whose tests link a native library: the others were tested twice already, and would do the same again.
 NATIVE_PACKAGES = go list -test -f '{{.ImportPath}} {{join .Deps " "}}' ./... | \
-	awk '$$1 ~ /\.test$$/ && / (gocv\.io\/x\/gocv|github\.com\/mattn\/go-tflite|github\.com\/gomlx\/go-xla\/pkg\/pjrt)( |$$)/ {sub(/\.test$$/, "", $$1); print $$1}'
+	awk '$$1 ~ /\.test$$/ && / (gocv\.io\/x\/gocv|github\.com\/mattn\/go-tflite|github\.com\/gomlx\/go-xla\/pkg\/pjrt|gleaner\/train\/engine\/onednn)( |$$)/ {sub(/\.test$$/, "", $$1); print $$1}'
 
 test-real: setup-test ## The tests of everything that touches a native library, in the real build.
 	@echo "== tests, the real build"
