@@ -24,7 +24,7 @@ var entries = []entry{
 	{"resnet-small", net.Options{}, 64, 300, 2e-3},
 	{"vgg16", net.Options{Input: engine.Shape{32, 32, 3}, Width: 0.25, Units: 256}, 32, 1000, 5e-4},
 	{"resnet18", net.Options{Input: engine.Shape{32, 32, 3}, Width: 0.5}, 64, 600, 2e-3},
-	{"resnet50", net.Options{Input: engine.Shape{64, 64, 3}, Width: 0.25}, 32, 800, 1e-3},
+	{"resnet50", net.Options{Input: engine.Shape{64, 64, 3}, Width: 0.25}, 64, 1200, 2e-3},
 	{"mobilenetv2", net.Options{Input: engine.Shape{64, 64, 3}, Width: 0.35}, 32, 1200, 2e-3},
 	{"densenet121", net.Options{Input: engine.Shape{32, 32, 3}, Width: 0.25}, 32, 800, 2e-3},
 }
