@@ -342,3 +342,48 @@ func TestTrainingProgramIsRefused(t *testing.T) {
 		t.Error("a training program was written")
 	}
 }
+
+func TestCalibrationFails(t *testing.T) {
+	n := find(t, "conv same")
+	b, p, err := n.make(1, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	back := newBackend()
+	defer back.Close()
+	if err := export.Load(back, p, b.values); err != nil {
+		t.Fatal(err)
+	}
+	named := func(at func(i int, dst []float32) error) export.Pictures {
+		return export.Pictures{N: 3, Name: func(int) string { return "glass/1.jpg" }, At: at}
+	}
+	for _, c := range []struct {
+		name    string
+		c       export.Calibration
+		message string
+	}{
+		{"no pictures", export.Calibration{Backend: back}, "a backend and at least one picture are needed"},
+		{"no backend", export.Calibration{Pictures: pictures(1, n.input, 1)}, "a backend and at least one picture are needed"},
+		{"a picture that cannot be read", export.Calibration{Backend: back, Pictures: named(func(int, []float32) error { return errors.New("broken") })},
+			"calibrate on picture 0 (glass/1.jpg): broken"},
+		{"a picture that is no number", export.Calibration{Backend: back, Pictures: named(func(_ int, dst []float32) error {
+			dst[5] = float32(math.NaN())
+			return nil
+		})}, "calibrate on picture 0 (glass/1.jpg): value 5 is NaN"},
+		{"values that grow out of bounds", export.Calibration{Backend: back, Pictures: named(func(_ int, dst []float32) error {
+			for k := range dst {
+				dst[k] = math.MaxFloat32
+			}
+			return nil
+		})}, "calibrate on picture 0 (glass/1.jpg): layer"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			for _, kind := range []export.Kind{export.Float16, export.Int8} {
+				_, err := export.Write(p, b.values, export.Options{Kind: kind, Calibration: &c.c})
+				if err == nil || !strings.Contains(err.Error(), c.message) {
+					t.Errorf("%s: the error is %v, want %q", kind, err, c.message)
+				}
+			}
+		})
+	}
+}
