@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -22,8 +23,9 @@ const (
 
 // contestant is a process that does rounds of steps.
 type contestant struct {
-	name string
-	argv []string
+	name  string
+	argv  []string
+	steps int // of a round
 	cmd  *exec.Cmd
 	in   io.WriteCloser
 	out  *bufio.Reader
@@ -34,15 +36,15 @@ func contestants(n *network, limit string, torch []string) []*contestant {
 	if err != nil {
 		panic(err) // Linux always knows
 	}
-	all := []*contestant{{name: ours, argv: []string{self, "-worker", n.name}}}
+	all := []*contestant{{name: ours, argv: []string{self, "-worker", n.name}, steps: n.steps}}
 	if n.loop > 0 {
-		all = append(all, &contestant{name: bareLoop, argv: []string{limit, n.name}})
+		all = append(all, &contestant{name: bareLoop, argv: []string{limit, n.name}, steps: n.steps})
 	}
 	if torch != nil {
-		argv := append(torch, "bench/train/pytorch.py", n.name)
-		all = append(all, &contestant{name: torchNCHW, argv: append(argv[:len(argv):len(argv)], "contiguous")})
+		with := func(order string) []string { return append(slices.Clone(torch), "bench/train/pytorch.py", n.name, order) }
+		all = append(all, &contestant{name: torchNCHW, argv: with("contiguous"), steps: n.torchSteps})
 		if n.torch > 0 { // the head has no pictures
-			all = append(all, &contestant{name: torchNHWC, argv: append(argv[:len(argv):len(argv)], "channels_last")})
+			all = append(all, &contestant{name: torchNHWC, argv: with("channels_last"), steps: n.torchSteps})
 		}
 	}
 	return all

@@ -29,7 +29,7 @@ const bar = "CPU of the loop / ours >= 0.95 (small CNN), 0.9 (block); of PyTorch
 	"head <= 3 s, ResNet-50 <= 700 MB, garbage <= 0.1 MB per step"
 
 func main() {
-	rounds := flag.Int("rounds", 9, "how often each takes its turn")
+	rounds := flag.Int("rounds", 0, "how often each takes its turn; 0: as often as is good for each network")
 	only := flag.String("only", "", "names of networks, comma-separated; empty: all")
 	out := flag.String("out", "BENCHMARKS.md", "file whose section on training is replaced; empty: none")
 	worker := flag.String("worker", "", "be our contestant for that network")
@@ -76,13 +76,16 @@ func run(rounds int, only, out string) (pass bool, err error) {
 	if err != nil {
 		fmt.Printf("PyTorch is left out: %v\n", err)
 	}
-	r := &report{torch: err == nil, rounds: rounds}
+	r := &report{torch: err == nil}
 	for i := range networks {
 		n := &networks[i]
 		if only != "" && !slices.Contains(strings.Split(only, ","), n.name) {
 			continue
 		}
-		m, err := measure(n, contestants(n, limit, torch), rounds)
+		if rounds > 0 {
+			n.rounds = rounds
+		}
+		m, err := measure(n, contestants(n, limit, torch))
 		if err != nil {
 			return false, fmt.Errorf("%s: %w", n.name, err)
 		}
@@ -101,7 +104,7 @@ func run(rounds int, only, out string) (pass bool, err error) {
 }
 
 // measure lets the contestants take turns. The first round warms up.
-func measure(n *network, all []*contestant, rounds int) (m *measured, err error) {
+func measure(n *network, all []*contestant) (m *measured, err error) {
 	defer func() {
 		for _, c := range all {
 			err = errors.Join(err, c.stop())
@@ -111,16 +114,16 @@ func measure(n *network, all []*contestant, rounds int) (m *measured, err error)
 		if err := c.start(); err != nil {
 			return nil, err
 		}
-		if _, err := c.round(max(2, n.steps/10)); err != nil {
+		if _, err := c.round(max(2, c.steps/10)); err != nil {
 			return nil, err
 		}
 	}
-	m = &measured{network: n, rounds: make([]map[string]answer, rounds)}
+	m = &measured{network: n, rounds: make([]map[string]answer, n.rounds)}
 	for i := range m.rounds {
 		m.rounds[i] = map[string]answer{}
 		for k := range all {
 			c := all[(i+k)%len(all)] // nobody is always the first
-			if m.rounds[i][c.name], err = c.round(n.steps); err != nil {
+			if m.rounds[i][c.name], err = c.round(c.steps); err != nil {
 				return nil, err
 			}
 		}

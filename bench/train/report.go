@@ -78,17 +78,16 @@ func (m *measured) line() string {
 
 // report is all that was measured.
 type report struct {
-	torch  bool // PyTorch was there
-	rounds int
-	all    []*measured
+	torch bool // PyTorch was there
+	all   []*measured
 }
 
 // text is the section of BENCHMARKS.md.
 func (r *report) text() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Training on the processor, %s, %s, %d processors, %s. CPU-milliseconds per image (images per second), %d threads, medians\n",
+	fmt.Fprintf(&b, "Training on the processor, %s, %s, %d processors, %s. CPU-milliseconds per image (images per second), %d threads,\n",
 		time.Now().UTC().Format(time.DateOnly), processor(), runtime.NumCPU(), runtime.Version(), threads)
-	fmt.Fprintf(&b, "of %d rounds in turn. The bare C++ loop is bench/limit-train, PyTorch is Debian's python3-torch, the faster of contiguous\n", r.rounds)
+	fmt.Fprintf(&b, "medians of rounds in turn. The bare C++ loop is bench/limit-train, PyTorch is Debian's python3-torch, the faster of contiguous\n")
 	fmt.Fprintf(&b, "and channels last%s. Ratios are of CPU times within a round; only they travel to other machines.\n\n", map[bool]string{
 		true: "", false: "; it is not installed here"}[r.torch])
 	fmt.Fprintf(&b, "| network, batch | gleaner | C++ loop | PyTorch | loop / gleaner | PyTorch / gleaner |\n|---|---|---|---|---|---|\n")

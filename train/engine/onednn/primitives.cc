@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "kernels.h"
+#include "parallel.h"
 
 namespace gdn {
 namespace {
@@ -78,7 +79,18 @@ struct DenseDescs {
   }
 };
 
+float* data(const memory& m) { return (float*)m.get_data_handle(); }
+
+Desc pad_of(const dnnl::primitive_desc_base& pd) { return pd.query_md(dnnl::query::exec_arg_md, DNNL_ARG_SCRATCHPAD); }
+
 size_t aligned(size_t bytes) { return (bytes + 63) / 64 * 64; }
+
+// OneThread makes oneDNN make its primitives for one thread, as long as it lives.
+struct OneThread {
+  const int before = pool.threads();
+  OneThread() { set_threads(1); }
+  ~OneThread() { set_threads(before); }
+};
 
 // behind adds an activation that could not be joined.
 Step behind(Step step, Act act, int64_t n, float* y) {
@@ -91,26 +103,21 @@ Step behind(Step step, Act act, int64_t n, float* y) {
 
 }  // namespace
 
-// in_weights is a memory object in the part of the shared memory where weights are put in another order.
-memory Primitives::in_weights(const Desc& d) {
-  weights_.push_back(memory(d, engine_, nullptr));
-  weights_size_ = std::max(weights_size_, aligned(d.get_size()));
-  return weights_.back();
+// lend is a memory object that gets its memory from share, from bytes into the block.
+memory Primitives::lend(Block& b, const Desc& d, size_t from) {
+  b.objects.push_back({memory(d, engine_, nullptr), from});
+  b.size = std::max(b.size, from + aligned(d.get_size()));
+  return b.objects.back().first;
 }
 
 void Primitives::share(char* memory) {
-  for (auto& m : weights_) m.set_data_handle(memory);
-  for (auto& m : pads_) m.set_data_handle(memory + weights_size_);
+  for (auto& o : weights_.objects) o.first.set_data_handle(memory + o.second);
+  for (auto& o : pads_.objects) o.first.set_data_handle(memory + weights_.size + o.second);
 }
 
 // call is a step that runs a primitive with its arguments.
-Step Primitives::call(const dnnl::primitive_desc_base& pd, Args args) {
-  const Desc pad = pd.query_md(dnnl::query::exec_arg_md, DNNL_ARG_SCRATCHPAD);
-  if (pad.get_size() > 0) {
-    pads_.push_back(memory(pad, engine_, nullptr));
-    pad_size_ = std::max(pad_size_, aligned(pad.get_size()));
-    args.push_back({DNNL_ARG_SCRATCHPAD, pads_.back()});
-  }
+Step Primitives::call(const dnnl::primitive_desc_base& pd, Args args, size_t pad_from) {
+  if (pad_of(pd).get_size() > 0) args.push_back({DNNL_ARG_SCRATCHPAD, lend(pads_, pad_of(pd), pad_from)});
   std::vector<dnnl_exec_arg_t> raw;
   for (const auto& a : args) raw.push_back({a.first, a.second.get()});
   const dnnl::primitive p(pd.get());
@@ -127,7 +134,7 @@ Step Primitives::reorder(const memory& from, const memory& to) {
 // they have, a step before it that puts them there.
 Step Primitives::with_weights(const Desc& have, const Desc& want, float* w, const std::function<Step(const memory&)>& make) {
   if (have == want) return make(at(have, w));
-  const memory to = in_weights(want);
+  const memory to = lend(weights_, want);
   const Step move = reorder(at(have, w), to), run = make(to);
   return [=] {
     move();
@@ -178,16 +185,24 @@ Step Primitives::conv_dx(const ConvShape& s, float* dy, float* w, float* dx) {
   });
 }
 
-Step Primitives::conv_dw(const ConvShape& s, float* x, float* dy, float* dw, float* db) {
-  if (pointwise(s)) return dense_dw(s.n * s.h * s.w, s.c, s.k, x, dy, dw, db);
+dnnl::convolution_backward_weights::primitive_desc Primitives::conv_weights(const ConvShape& s, bool bias) {
   const ConvDescs d(s);
   using B = dnnl::convolution_backward_weights;
   const auto direct = algorithm::convolution_direct;
-  const B::desc b = db ? B::desc(direct, d.x, d.any, d.b, d.y, d.strides, d.dilates, d.before, d.behind)
-                       : B::desc(direct, d.x, d.any, d.y, d.strides, d.dilates, d.before, d.behind);
-  const B::primitive_desc pd(b, options(kNone), engine_, conv_forward(s, db != nullptr, kNone));
+  const B::desc b = bias ? B::desc(direct, d.x, d.any, d.b, d.y, d.strides, d.dilates, d.before, d.behind)
+                         : B::desc(direct, d.x, d.any, d.y, d.strides, d.dilates, d.before, d.behind);
+  return B::primitive_desc(b, options(kNone), engine_, conv_forward(s, bias, kNone));
+}
+
+Step Primitives::conv_dw(const ConvShape& s, float* x, float* dy, float* dw, float* db) {
+  if (pointwise(s)) return dense_dw(s.n * s.h * s.w, s.c, s.k, x, dy, dw, db);
+  const int threads = pool.threads();
+  if (threads > 1 && s.n * s.oh * s.ow >= 1024 * threads && (s.n % threads == 0 || s.n >= 8 * threads))
+    return conv_dw_parts(s, threads, x, dy, dw, db);
+  const ConvDescs d(s);
+  const auto pd = conv_weights(s, db != nullptr);
   const bool moves = pd.diff_weights_desc() != d.w;
-  const memory out = at(d.w, dw), made = moves ? in_weights(pd.diff_weights_desc()) : out;
+  const memory out = at(d.w, dw), made = moves ? lend(weights_, pd.diff_weights_desc()) : out;
   Args args{{DNNL_ARG_SRC, at(d.x, x)}, {DNNL_ARG_DIFF_DST, at(d.y, dy)}, {DNNL_ARG_DIFF_WEIGHTS, made}};
   if (db) args.push_back({DNNL_ARG_DIFF_BIAS, at(d.b, db)});
   const Step run = call(pd, args);
@@ -199,17 +214,58 @@ Step Primitives::conv_dw(const ConvShape& s, float* x, float* dy, float* dw, flo
   };
 }
 
+// conv_dw_parts gives each thread some of the pictures and adds up what they make. oneDNN does the same where there are many pixels
+// for few weights, but its threads then wait for each other in a loop: on a processor that others use as well, the one that runs
+// spins away the time that the one that it waits for would need.
+Step Primitives::conv_dw_parts(const ConvShape& s, int count, float* x, float* dy, float* dw, float* db) {
+  const OneThread one;
+  std::vector<Step> runs;
+  std::vector<memory> made, bias;
+  size_t weights_from = 0, pads_from = 0;
+  const ConvDescs all(s);
+  for (int64_t i = 0; i < count; i++) {
+    const int64_t from = s.n * i / count, to = s.n * (i + 1) / count;
+    ConvShape part = s;
+    part.n = to - from;
+    const ConvDescs d(part);
+    const auto pd = conv_weights(part, db != nullptr);
+    made.push_back(lend(weights_, pd.diff_weights_desc(), weights_from));
+    weights_from += aligned(made.back().get_desc().get_size());
+    Args args{{DNNL_ARG_SRC, at(d.x, x + from * s.h * s.w * s.c)},
+              {DNNL_ARG_DIFF_DST, at(d.y, dy + from * s.oh * s.ow * s.k)},
+              {DNNL_ARG_DIFF_WEIGHTS, made.back()}};
+    if (db) {
+      bias.push_back(lend(weights_, d.b, weights_from));
+      weights_from += aligned(d.b.get_size());
+      args.push_back({DNNL_ARG_DIFF_BIAS, bias.back()});
+    }
+    runs.push_back(call(pd, args, pads_from));
+    pads_from += aligned(pad_of(pd).get_size());
+  }
+  const Step move = reorder(made[0], at(all.w, dw));
+  const int64_t size = (int64_t)(made[0].get_desc().get_size() / sizeof(float));
+  return [=] {
+    split(count, count, 1, [&](int64_t i, int64_t end, int) {
+      for (; i < end; i++) runs[i]();
+    });
+    for (int i = 1; i < count; i++) add(size, kNone, data(made[0]), data(made[i]), data(made[0]));
+    move();
+    if (!db) return;
+    memcpy(db, data(bias[0]), s.k * sizeof(float));
+    for (int i = 1; i < count; i++) add(s.k, kNone, db, data(bias[i]), db);
+  };
+}
+
 // dense: for few rows, yᵀ = w·xᵀ is computed and turned round, since oneDNN's matrix product is up to four times as fast with the long
 // factor first, and takes the weights as they are. For many rows it has kernels that are faster with weights in another order;
 // above 64 MB the copy would cost as much time as it gains, and the memory.
 Step Primitives::dense(int64_t n, int64_t c, int64_t k, Act act, float* x, float* w, float* b, float* y) {
   const DenseDescs d(n, c, k);
   if (n <= kFewRows) {
-    const memory turned = in_weights(d.turned);
+    const memory turned = lend(weights_, d.turned);
     return [=] {
-      float* t = (float*)turned.get_data_handle();
-      dnnl::error::wrap_c_api(dnnl::dnnl_sgemm('N', 'T', k, n, c, 1, w, c, x, c, 0, t, n), "could not multiply matrices");
-      turn(n, k, act, t, b, y);
+      dnnl::error::wrap_c_api(dnnl::dnnl_sgemm('N', 'T', k, n, c, 1, w, c, x, c, 0, data(turned), n), "could not multiply matrices");
+      turn(n, k, act, data(turned), b, y);
     };
   }
   using F = dnnl::inner_product_forward;

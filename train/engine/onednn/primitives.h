@@ -36,24 +36,31 @@ class Primitives {
   Step dense_dw(int64_t n, int64_t c, int64_t k, float* x, float* dy, float* dw, float* db);
 
   // scratch is the size of the shared memory in bytes; share gives it, aligned to 64 bytes.
-  size_t scratch() const { return weights_size_ + pad_size_; }
+  size_t scratch() const { return weights_.size + pads_.size; }
   void share(char* memory);
 
  private:
   using Desc = dnnl::memory::desc;
   using Args = std::vector<std::pair<int, dnnl::memory>>;
+  // Block is a part of the shared memory: one for weights, one for scratchpads. Objects that are used one after the other have the
+  // same place in it.
+  struct Block {
+    size_t size = 0;
+    std::vector<std::pair<dnnl::memory, size_t>> objects;  // and where they begin
+  };
 
   dnnl::memory at(const Desc& d, float* p) { return dnnl::memory(d, engine_, p); }
-  dnnl::memory in_weights(const Desc& d);
-  Step call(const dnnl::primitive_desc_base& pd, Args args);
+  dnnl::memory lend(Block& b, const Desc& d, size_t from = 0);
+  Step call(const dnnl::primitive_desc_base& pd, Args args, size_t pad_from = 0);
   Step reorder(const dnnl::memory& from, const dnnl::memory& to);
   Step with_weights(const Desc& have, const Desc& want, float* w, const std::function<Step(const dnnl::memory&)>& make);
   dnnl::convolution_forward::primitive_desc conv_forward(const ConvShape& s, bool bias, Act act);
+  dnnl::convolution_backward_weights::primitive_desc conv_weights(const ConvShape& s, bool bias);
+  Step conv_dw_parts(const ConvShape& s, int count, float* x, float* dy, float* dw, float* db);
 
   dnnl::engine engine_;
   dnnl::stream stream_;
-  std::vector<dnnl::memory> weights_, pads_;  // objects that get their memory from share
-  size_t weights_size_ = 0, pad_size_ = 0;
+  Block weights_, pads_;
 };
 
 }  // namespace gdn
