@@ -7,11 +7,13 @@ import (
 )
 
 // resnetSmall is a residual network for pictures of 28 to 64 pixels, after the nine-layer one of Page (DAWNBench 2018): each
-// stage doubles the channels, halves the picture, and adds Depth residual blocks. Width 1 is a quarter of that network.
+// stage doubles the channels, halves the picture, and adds Depth residual blocks. The stem halves the picture too, because
+// convolutions at full size cost the most and teach the least. Width 1 is half of that network, without its last stage.
 func resnetSmall(o Options) func(b *Builder, x *engine.Node) []*engine.Node {
 	return func(b *Builder, x *engine.Node) []*engine.Node {
-		x = b.ConvNorm("stem", x, Filter{Out: channels(16, o.Width), Size: 3, Pad: 1}, Relu)
-		for i, c := range []int{32, 64, 128} {
+		x = b.ConvNorm("stem", x, Filter{Out: channels(32, o.Width), Size: 3, Pad: 1}, Relu)
+		x = b.MaxPool("stem/pool", x, engine.Square(2, 2, 0))
+		for i, c := range []int{64, 128} {
 			stage := fmt.Sprintf("stage%d", i+1)
 			f := Filter{Out: channels(c, o.Width), Size: 3, Pad: 1}
 			x = b.ConvNorm(stage+"/conv", x, f, Relu)
