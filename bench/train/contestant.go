@@ -26,9 +26,9 @@ type contestant struct {
 	name  string
 	argv  []string
 	steps int // of a round
-	cmd  *exec.Cmd
-	in   io.WriteCloser
-	out  *bufio.Reader
+	cmd   *exec.Cmd
+	in    io.WriteCloser
+	out   *bufio.Reader
 }
 
 func contestants(n *network, limit string, torch []string) []*contestant {
@@ -41,7 +41,9 @@ func contestants(n *network, limit string, torch []string) []*contestant {
 		all = append(all, &contestant{name: bareLoop, argv: []string{limit, n.name}, steps: n.steps})
 	}
 	if torch != nil {
-		with := func(order string) []string { return append(slices.Clone(torch), "bench/train/pytorch.py", n.name, order) }
+		with := func(order string) []string {
+			return append(slices.Clone(torch), "bench/train/pytorch.py", n.name, order)
+		}
 		all = append(all, &contestant{name: torchNCHW, argv: with("contiguous"), steps: n.torchSteps})
 		if n.torch > 0 { // the head has no pictures
 			all = append(all, &contestant{name: torchNHWC, argv: with("channels_last"), steps: n.torchSteps})

@@ -1,7 +1,6 @@
 //go:build cgo && !nonative
 
 // Operators that work on each element by itself, and fake quantisation.
-#pragma GCC optimize("no-math-errno", "no-trapping-math")
 #include <math.h>
 #include <string.h>
 
