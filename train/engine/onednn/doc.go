@@ -17,5 +17,7 @@
 // Everything is float32 and NHWC. For the same number of threads on the same processor, results are the same every time; on
 // another processor oneDNN sums in another order.
 //
+// Long because every operator has a kernel here, most of them of a few lines.
+//
 // Not here: what the operators mean (train/engine/op.go), the oracle that the tests compare with (train/engine/ref).
 package onednn

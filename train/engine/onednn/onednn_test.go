@@ -100,24 +100,28 @@ func wide(t testing.TB) *enginetest.Net {
 	}
 	n.Graph = g
 	for run := range 2 {
-		var in [][]float32
-		for _, v := range n.Program.Inputs {
-			switch v.Input {
-			case "x":
-				in = append(in, numbers(v.Shape, 1, 0))
-			case "y":
-				y := make([]float32, v.Shape.Size())
-				for i := 0; i < len(y); i += 7 {
-					y[i+r.IntN(7)] = 1
-				}
-				in = append(in, y)
-			default:
-				in = append(in, []float32{enginetest.Scalar(v.Input, run, 1e-3)})
-			}
-		}
-		n.Runs = append(n.Runs, in)
+		n.Runs = append(n.Runs, inputs(n.Program, run, numbers))
 	}
 	return n
+}
+
+// inputs are those of one run of wide.
+func inputs(p *engine.Program, run int, numbers func(s engine.Shape, scale, shift float32) []float32) (in [][]float32) {
+	for _, v := range p.Inputs {
+		switch v.Input {
+		case "x":
+			in = append(in, numbers(v.Shape, 1, 0))
+		case "y":
+			y := make([]float32, v.Shape.Size())
+			for i := 0; i < len(y); i += 7 {
+				y[i+(i/7+run)%7] = 1
+			}
+			in = append(in, y)
+		default:
+			in = append(in, []float32{enginetest.Scalar(v.Input, run, 1e-3)})
+		}
+	}
+	return in
 }
 
 // state makes a new variable each time, since no program here asks twice.

@@ -74,7 +74,8 @@ void grad_norm(const Spec& s) {
 // The operators of train/engine/op.go, with inputs and results in the order that is written there.
 using Kernel = void (*)(const Spec&);
 using Kernels = std::unordered_map<std::string, Kernel>;
-Kernels make_kernels() {
+
+Kernels layer_kernels() {
   return {
       {"batchnorm", [](const Spec& s) { s.norm->forward(s.x(0), s.x(1), s.x(2), s.y(0), s.y(1), s.y(2)); }},
       {"batchnorm_dx",
@@ -104,7 +105,12 @@ Kernels make_kernels() {
       {"avgpool_dx", [](const Spec& s) { avg_pool_dx(s.pool(s.out[0], s.in[0]), s.x(0), s.y(0)); }},
       {"gap", [](const Spec& s) { global_pool(s.in[0].dim[0], s.in[0].dim[1] * s.in[0].dim[2], s.in[0].last, s.x(0), s.y(0)); }},
       {"gap_dx", [](const Spec& s) { global_pool_dx(s.out[0].dim[0], s.out[0].dim[1] * s.out[0].dim[2], s.out[0].last, s.x(0), s.y(0)); }},
+      {"reshape", [](const Spec&) {}},
+  };
+}
 
+Kernels training_kernels() {
+  return {
       {"softmax", [](const Spec& s) { softmax(s.in[0].dim[0], s.in[0].last, s.x(0), s.y(0)); }},
       {"softmax_loss", [](const Spec& s) { softmax_loss(s.in[0].dim[0], s.in[0].last, s.loss, s.x(0), s.x(1), s.y(0), s.y(1)); }},
       {"softmax_loss_dz", [](const Spec& s) { softmax_loss_dz(s.in[0].dim[0], s.in[0].last, s.loss, s.x(0), s.x(1), s.x(2), s.y(0)); }},
@@ -129,7 +135,6 @@ Kernels make_kernels() {
          adam(s.n(), s.update, *s.x(4), *s.x(5), *s.x(6), s.scalar(7, 1), s.y(0), s.x(1), s.y(1), s.y(2));
        }},
       {"lerp", [](const Spec& s) { lerp(s.n(), s.scalar(2, (float)s.s.rate), (float)s.s.factor, s.x(0), s.x(1), s.y(0)); }},
-      {"reshape", [](const Spec&) {}},
   };
 }
 
@@ -150,10 +155,12 @@ Step primitive(Primitives& p, const Spec& s) {
 Step make_step(Primitives& primitives, const gdn_step& step) {
   const auto s = std::make_shared<const Spec>(step);
   if (Step p = primitive(primitives, *s)) return p;
-  static const Kernels kernels = make_kernels();
-  const auto k = kernels.find(s->kind);
-  if (k == kernels.end()) throw std::invalid_argument("the CPU backend does not know the operator " + s->kind);
-  return [s, run = k->second] { run(*s); };
+  static const Kernels layers = layer_kernels(), training = training_kernels();
+  for (const Kernels* table : {&layers, &training}) {
+    const auto k = table->find(s->kind);
+    if (k != table->end()) return [s, run = k->second] { run(*s); };
+  }
+  throw std::invalid_argument("the CPU backend does not know this operator");
 }
 
 }  // namespace gdn
