@@ -12,7 +12,9 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <time.h>
+#if defined(__x86_64__)
 #include <xmmintrin.h>
+#endif
 
 #include <cmath>
 #include <cstdio>
@@ -353,7 +355,9 @@ double wall_seconds() {
 
 int main(int argc, char** argv) {
   omp_set_num_threads(kThreads);
+#if defined(__x86_64__)
   _mm_setcsr(_mm_getcsr() | 0x8040);  // as the engine: denormal numbers are 0
+#endif
   std::unique_ptr<Net> net;
   if (argc == 2 && !strcmp(argv[1], "cnn-small")) net = std::make_unique<CnnSmall>();
   if (argc == 2 && !strcmp(argv[1], "block")) net = std::make_unique<Block>();

@@ -11,8 +11,9 @@
 //	plan.*         the list of steps; operators.*: which kernel or primitive is an operator's; primitives.*: oneDNN
 //	norm, element, pool, loss, update (.cc, kernels.h): the kernels
 //
-// Batch norm and pooling are kernels of this package although oneDNN has them: its batch norm takes more passes over memory when a
-// ReLU6 follows, and its maximum remembers a pixel in memory of its own and not always the first one.
+// Batch norm and pooling are kernels of this package although oneDNN has them: the threads of its batch norm spin where they wait for
+// each other, which on shared processors costs a time slice each time, and it cannot join a ReLU6; its maximum remembers where
+// it was in memory of its own, and not always the first one.
 //
 // Everything is float32 and NHWC. For the same number of threads on the same processor, results are the same every time; on
 // another processor oneDNN sums in another order.
