@@ -73,11 +73,15 @@ func Open(o *recipe.Options, note func(string)) (*Opened, error) {
 			note(fmt.Sprintf("WARNING: the graphics card is not used: %v", err))
 		}
 	}
-	b, err := CPU(o.Threads)
+	b, err := onednn.New(onednn.Options{Threads: o.Threads, BFloat16: o.Numbers == "bf16"})
 	if err != nil {
 		note(fmt.Sprintf("WARNING: %v; until then it trains in plain Go, many times slower", err))
+		return &Opened{ref.New[float32](), 1}, nil
 	}
-	return b, nil
+	if o.Numbers == "bf16" && !b.BFloat16() {
+		note("numbers=bf16: this processor does not multiply bfloat16 numbers; it goes on in float32")
+	}
+	return &Opened{b, 1}, nil
 }
 
 // CPU opens oneDNN, or plain Go with the error that says why.

@@ -23,10 +23,11 @@ import (
 // Backend runs programs on the processor. As engine.Backend has it, it belongs to one goroutine. All its work is done by one
 // thread of the operating system, because GNU OpenMP keeps a pool of threads for each thread that asks for one.
 type Backend struct {
-	vars   map[*engine.Var]*array
-	jobs   chan job // closed by Close, which sets it nil
-	gone   chan struct{}
-	answer chan error // of the job that do waits for
+	bfloat16 bool
+	vars     map[*engine.Var]*array
+	jobs     chan job // closed by Close, which sets it nil
+	gone     chan struct{}
+	answer   chan error // of the job that do waits for
 }
 
 // job is a run, or something to do.
@@ -47,7 +48,7 @@ func New(o Options) (*Backend, error) {
 		return nil, fmt.Errorf("load oneDNN: %w: apt-get install libdnnl2", err)
 	}
 	// Two runs may be waiting, and one call of do.
-	b := &Backend{vars: map[*engine.Var]*array{}, jobs: make(chan job, 3), gone: make(chan struct{}), answer: make(chan error)}
+	b := &Backend{bfloat16: o.BFloat16 && C.gdn_bfloat16() != 0, vars: map[*engine.Var]*array{}, jobs: make(chan job, 3), gone: make(chan struct{}), answer: make(chan error)}
 	go b.work(o.Threads)
 	return b, nil
 }
@@ -88,6 +89,9 @@ func message(s *C.char) error {
 
 // Name is "cpu".
 func (b *Backend) Name() string { return "cpu" }
+
+// BFloat16 tells whether convolutions multiply in bfloat16: it was wanted, and the processor has instructions for it.
+func (b *Backend) BFloat16() bool { return b.bfloat16 }
 
 // Write sets a variable's value.
 func (b *Backend) Write(v *engine.Var, data []float32) error {

@@ -28,7 +28,7 @@ func (b *Backend) Compile(p *engine.Program) (engine.Runner, error) {
 
 // compile gives every value its memory and makes the plan. It runs on the backend's thread, as everything does that calls C.
 func (r *Runner) compile() error {
-	if r.plan = C.gdn_plan_new(); r.plan == nil {
+	if r.plan = C.gdn_plan_new(flag(r.b.bfloat16)); r.plan == nil {
 		return errors.New("oneDNN cannot be started on this processor")
 	}
 	if err := r.place(); err != nil {

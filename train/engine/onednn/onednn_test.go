@@ -399,3 +399,19 @@ func TestPassive(t *testing.T) {
 		t.Errorf("%v: %s", err, out)
 	}
 }
+
+// TestBFloat16IsNearFloat32: in bfloat16, convolutions and their gradients are off by what 8 bits of mantissa make of them: not by
+// more, and not by as little as float32 is.
+func TestBFloat16IsNearFloat32(t *testing.T) {
+	n := wide(t)
+	for _, threads := range []int{1, 3} {
+		b := open(t, Options{Threads: threads, BFloat16: true})
+		worst, where, err := enginetest.CompareSteps(n, b)
+		switch {
+		case err != nil || !(worst <= 2e-2):
+			t.Errorf("%d threads: off by %.2g: %s %v", threads, worst, where, err)
+		case b.BFloat16() != (worst > 1e-4):
+			t.Errorf("%d threads: off by %.2g, and the processor's instructions are used: %v", threads, worst, b.BFloat16())
+		}
+	}
+}

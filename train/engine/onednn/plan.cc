@@ -16,6 +16,8 @@
 #include "operators.h"
 
 struct gdn_plan {
+  explicit gdn_plan(bool bfloat16) : primitives(bfloat16) {}
+
   gdn::Primitives primitives;
   std::vector<gdn::Step> steps;
   char* scratch = nullptr;
@@ -74,11 +76,19 @@ void gdn_free(void* memory, size_t bytes) {
     munmap(memory, bytes);
 }
 
-gdn_plan* gdn_plan_new(void) {
+gdn_plan* gdn_plan_new(int bfloat16) {
   try {
-    return new gdn_plan;
+    return new gdn_plan(bfloat16 != 0);
   } catch (const std::exception&) {
     return nullptr;
+  }
+}
+
+int gdn_bfloat16(void) {
+  try {
+    return gdn::Primitives(true).bfloat16();
+  } catch (const std::exception&) {
+    return 0;
   }
 }
 

@@ -49,7 +49,11 @@ void gdn_thread(int threads);
 void *gdn_memory(size_t bytes);
 void gdn_free(void *memory, size_t bytes);
 
-gdn_plan *gdn_plan_new(void);
+// gdn_plan_new is a plan without steps. Where bfloat16 is not 0, and the processor has instructions for it, its convolutions multiply
+// numbers rounded to bfloat16.
+gdn_plan *gdn_plan_new(int bfloat16);
+// gdn_bfloat16 tells whether the processor has them.
+int gdn_bfloat16(void);
 char *gdn_plan_add(gdn_plan *p, const gdn_step *s);
 // gdn_plan_end comes after the last step was added, and before one is run.
 char *gdn_plan_end(gdn_plan *p);

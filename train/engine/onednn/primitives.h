@@ -25,7 +25,12 @@ using Step = std::function<void()>;
 // that oneDNN refuses is an exception.
 class Primitives {
  public:
-  Primitives() : engine_(dnnl::engine::kind::cpu, 0), stream_(engine_) {}
+  // Where bfloat16 is true and the processor has instructions for it, convolutions multiply numbers rounded to bfloat16, 8 bits of
+  // mantissa, and add them up in float32; all that lies in memory stays float32.
+  explicit Primitives(bool bfloat16);
+
+  // bfloat16 tells whether convolutions of a usual shape multiply so.
+  bool bfloat16() const { return bfloat16_; }
 
   // A bias of null is none.
   Step conv(const ConvShape& s, Act act, float* x, float* w, float* b, float* y);
@@ -36,14 +41,15 @@ class Primitives {
   Step dense_dw(int64_t n, int64_t c, int64_t k, float* x, float* dy, float* dw, float* db);
 
   // scratch is the size of the shared memory in bytes; share gives it, aligned to 64 bytes.
-  size_t scratch() const { return weights_.size + pads_.size; }
+  size_t scratch() const { return weights_.size + pads_.size + narrow_.size; }
   void share(char* memory);
 
  private:
   using Desc = dnnl::memory::desc;
   using Args = std::vector<std::pair<int, dnnl::memory>>;
-  // Block is a part of the shared memory: one for weights, one for scratchpads. Objects that are used one after the other have the
-  // same place in it.
+  using Type = dnnl::memory::data_type;
+  // Block is a part of the shared memory: one for weights, one for scratchpads, one for bfloat16 numbers. Objects that are used one
+  // after the other have the same place in it.
   struct Block {
     size_t size = 0;
     std::vector<std::pair<dnnl::memory, size_t>> objects;  // and where they begin
@@ -54,13 +60,16 @@ class Primitives {
   Step call(const dnnl::primitive_desc_base& pd, Args args, size_t pad_from = 0);
   Step reorder(const dnnl::memory& from, const dnnl::memory& to);
   Step with_weights(const Desc& have, const Desc& want, float* w, const std::function<Step(const dnnl::memory&)>& make);
-  dnnl::convolution_forward::primitive_desc conv_forward(const ConvShape& s, bool bias, Act act);
-  dnnl::convolution_backward_weights::primitive_desc conv_weights(const ConvShape& s, bool bias);
-  Step conv_dw_parts(const ConvShape& s, int count, float* x, float* dy, float* dw, float* db);
+  dnnl::memory factor(const Desc& have, const Desc& want, float* from, size_t place, Step* prepare);
+  dnnl::convolution_forward::primitive_desc conv_forward(const ConvShape& s, bool bias, Act act, Type type);
+  dnnl::convolution_backward_data::primitive_desc conv_data(const ConvShape& s, Type type);
+  dnnl::convolution_backward_weights::primitive_desc conv_weights(const ConvShape& s, bool bias, Type type);
+  Step conv_dw_parts(const ConvShape& s, int count, Type type, float* x, float* dy, float* dw, float* db);
 
   dnnl::engine engine_;
   dnnl::stream stream_;
-  Block weights_, pads_;
+  Block weights_, pads_, narrow_;
+  bool bfloat16_ = false;
 };
 
 }  // namespace gdn
