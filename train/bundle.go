@@ -21,7 +21,7 @@ import (
 	"gleaner/train/step"
 )
 
-// How many pictures the parity gate looks at, and how many per class measure the ranges of an int8 file, at most.
+// How many pictures the parity gate looks at, and how many per class measure the activations for an int8 or float16 file, at most.
 const (
 	gatePictures      = 1000
 	calibratePictures = 50
@@ -78,8 +78,8 @@ func (r *run) writeBundle(m bundle.Manifest) (string, *parity.Report, error) {
 	labels := bundle.FormatLabels(r.data.Heads()[0].Labels)
 	o := export.Options{Kind: export.Kind(r.o.Export), Labels: labels,
 		Meta: flat.Meta{Name: m.Name, Description: m.Source, Mean: m.Input.Mean, Std: m.Input.Std, Colour: m.Input.Colour, LabelsFile: bundle.LabelsFile}}
-	if o.Kind == export.Int8 {
-		o.Calibration = &export.Calibration{Backend: cpu, Pictures: gallery(sample(r.data.Train, calibratePictures)), Clip: export.LeastSquares}
+	if o.Kind != export.Float32 {
+		o.Calibration = &export.Calibration{Backend: cpu, Pictures: gallery(sample(r.data.Train, calibratePictures)), Clip: export.MinMax}
 	}
 	file, err := export.Write(p, func(v *engine.Var) []float32 { return r.best[v.Name] }, o)
 	if err != nil {

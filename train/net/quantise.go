@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"iter"
 	"math"
+	"strings"
 
 	"gleaner/train/engine"
 )
@@ -30,7 +31,7 @@ func (b *Builder) quant(layer string, x *engine.Node) *engine.Node {
 		b.watch.add(b.Range(layer, x), span)
 		return x
 	}
-	if b.learns(layer) {
+	if b.learns(layer) && layer != inputLayer { // what pictures can be does not change
 		b.Track(span, b.Range(layer, x), 0.01, 1)
 	}
 	return b.round(layer, x, span)
@@ -164,6 +165,10 @@ func (n *Net) Calibrate(b engine.Backend, w Weights, batch int, batches iter.Seq
 			return nil, fmt.Errorf("calibrate network %s: %s is from %g to %g", n.Name, v.Name, low[i], high[i])
 		}
 		out[v.Name] = []float32{low[i], high[i]}
+		if strings.HasPrefix(v.Name, inputLayer+"/") {
+			// Off the grid by a ten thousandth: see offGrid of train/export.
+			out[v.Name] = []float32{low[i] * (1 + 1e-4), high[i] * (1 + 1e-4)}
+		}
 	}
 	return out, nil
 }
