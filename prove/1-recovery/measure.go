@@ -5,6 +5,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/pprof"
+	"slices"
 	"strings"
 	"time"
 )
@@ -58,20 +59,18 @@ func residentMB() float64 {
 // sample is the memory after one cycle.
 type sample struct{ cycle, mb float64 }
 
-// fit is the slope of the least-squares line through the samples, in MB per cycle.
+// fit is the slope through samples, in MB per cycle: the median of the slopes of all pairs (Theil 1950, Sen 1968), which a heap
+// that takes its shape in the first cycles, and single samples that are off by 1 MB, do not move as they move a mean.
 func fit(s []sample) float64 {
-	var mx, my float64
-	for _, p := range s {
-		mx += p.cycle / float64(len(s))
-		my += p.mb / float64(len(s))
+	var slopes []float64
+	for i, a := range s {
+		for _, b := range s[:i] {
+			slopes = append(slopes, (a.mb-b.mb)/(a.cycle-b.cycle))
+		}
 	}
-	var xy, xx float64
-	for _, p := range s {
-		xy += (p.cycle - mx) * (p.mb - my)
-		xx += (p.cycle - mx) * (p.cycle - mx)
-	}
-	if xx == 0 {
+	if len(slopes) == 0 {
 		return 0
 	}
-	return xy / xx
+	slices.Sort(slopes)
+	return (slopes[(len(slopes)-1)/2] + slopes[len(slopes)/2]) / 2
 }

@@ -16,6 +16,7 @@ import (
 	"syscall"
 
 	"gleaner/train"
+	"gleaner/train/engine/onednn"
 	"gleaner/train/eval"
 	"gleaner/train/recipe"
 	"gleaner/train/runs"
@@ -24,7 +25,7 @@ import (
 // pictures is the size of Fashion-MNIST's test set.
 const pictures = 10000
 
-// seconds is what all of it may take of the processors, this whole process, user and system.
+// seconds is what the first network may take of the processors, from this process's start to its figure, user and system.
 const seconds = 1200
 
 // trial is one network, how it learns, and the accuracy that it must reach on the test pictures.
@@ -42,10 +43,13 @@ var trials = []trial{
 }
 
 func main() {
+	if err := onednn.Passive(); err != nil {
+		fmt.Println(err)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	figure, err := run(ctx)
-	bar := fmt.Sprintf("94.5, 91.6 and 88 %% in %d CPU-seconds", seconds)
+	bar := fmt.Sprintf("94.5 %% in %d CPU-seconds, 91.6 and 88 %%", seconds)
 	if err != nil {
 		fmt.Printf("FIGURE %s: %s BAR %s FAIL\n", figure, strings.ReplaceAll(err.Error(), "\n", "; "), bar)
 		os.Exit(1)
@@ -68,19 +72,19 @@ func run(ctx context.Context) (figure string, err error) {
 	defer os.RemoveAll(dir)
 	var parts []string
 	var errs []error
-	for _, t := range trials {
+	for i, t := range trials {
 		before := used()
 		share, err := t.run(ctx, filepath.Join(dir, t.net), seed)
 		if err == nil && share.Value < t.bar {
 			err = fmt.Errorf("%s is below %.1f %%", t.net, 100*t.bar)
 		}
+		if i == 0 && used() > seconds {
+			err = errors.Join(err, fmt.Errorf("it took %.0f CPU-seconds", used()))
+		}
 		errs = append(errs, err)
 		part := fmt.Sprintf("%s %.2f %% (%.1f to %.1f) in %.0f CPU-seconds", t.net, 100*share.Value, 100*share.Low, 100*share.High, used()-before)
 		fmt.Println(part)
 		parts = append(parts, part)
-	}
-	if all := used(); all > seconds {
-		errs = append(errs, fmt.Errorf("all took %.0f CPU-seconds", all))
 	}
 	return strings.Join(parts, ", "), errors.Join(errs...)
 }
