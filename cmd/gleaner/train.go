@@ -77,10 +77,8 @@ func trainKeys() string {
 // trainOptions reads key=value arguments; when a run goes on, on top of the options that it was begun with.
 func trainOptions(args []string, resume bool) (recipe.Options, error) {
 	o := recipe.DefaultOptions()
-	for _, a := range args {
-		if err := o.Set(a); err != nil {
-			return o, err
-		}
+	if err := o.SetAll(args); err != nil {
+		return o, err
 	}
 	if !resume || o.Out == "" {
 		return o, nil

@@ -264,10 +264,18 @@ func (p *Pictures) Input(dst []float32, i int, r *rand.Rand) error {
 			return fmt.Errorf("read picture %s: %w", p.Name(i), err)
 		}
 	}
-	if r == nil {
+	w, h, c := p.input.Width, p.input.Height, p.input.Channels()
+	switch {
+	case r == nil:
 		p.plain(dst, src)
-	} else {
-		p.augment.apply(dst, src, p.input.Width, p.input.Height, p.input.Channels(), &p.table, r)
+	case p.augment.samples():
+		red := 0
+		if p.input.Colour == "bgr" {
+			red = 2
+		}
+		p.augment.warp(dst, src, frame{w, h, c, red, &p.table}, r)
+	default:
+		p.augment.apply(dst, src, w, h, c, &p.table, r)
 	}
 	return nil
 }

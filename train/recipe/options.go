@@ -13,8 +13,6 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
-
-	"gleaner/train/dataset"
 )
 
 // Options are everything that decides a run. Each is set as key=value by the name in its json tag; doc is what a person reads
@@ -33,11 +31,21 @@ type Options struct {
 	Std    []float64 `json:"std" doc:"what it is then divided by"`
 	Cache  int       `json:"cache" doc:"MB of sized pictures that are kept in memory; the others are decoded each time"`
 
+	Augment    string  `json:"augment" doc:"a named set of changes to training pictures, which keys that are given as well override: none, belt (flip=true rotate=180 shift=2 zoom=0.1 brightness=0.1 contrast=0.2 saturation=0.2 blur=4 noise=0.02) or kiosk (flip=true rotate=10 shift=2 zoom=0.15 shear=0.1 brightness=0.2 contrast=0.2 hue=5 saturation=0.2 blur=2 direction=any noise=0.02)"`
 	Flip       bool    `json:"flip" doc:"mirror training pictures, one time in two"`
 	Shift      int     `json:"shift" doc:"move training pictures by up to so many pixels each way"`
+	Rotate     float64 `json:"rotate" doc:"turn training pictures by up to so many degrees each way, 0 to 180"`
+	Zoom       float64 `json:"zoom" doc:"make training pictures larger or smaller by up to this share, 0 to 0.9"`
+	Shear      float64 `json:"shear" doc:"let the rows of training pictures slide sideways by up to so many pixels per row, 0 to 1"`
 	Cutout     int     `json:"cutout" doc:"side in pixels of a square that is blanked in training pictures"`
+	Erase      float64 `json:"erase" doc:"share of the training pictures that cutout blanks a square in, 0 to 1; 0: all"`
 	Brightness float64 `json:"brightness" doc:"change of training pictures' brightness, 0 to 1 of the range"`
 	Contrast   float64 `json:"contrast" doc:"change of training pictures' contrast, 0 to 1"`
+	Hue        float64 `json:"hue" doc:"turn the hue of training pictures by up to so many degrees each way, 0 to 180; gray stays"`
+	Saturation float64 `json:"saturation" doc:"change of training pictures' saturation, 0 to 1; gray stays"`
+	Blur       float64 `json:"blur" doc:"motion blur of training pictures, of a length up to so many pixels, 0 to 64"`
+	Direction  string  `json:"direction" doc:"of blur: horizontal, as on a belt, or any"`
+	Noise      float64 `json:"noise" doc:"greatest standard deviation of a sensor's noise in training pictures, 0 to 1 of the range"`
 
 	Net    string   `json:"net" doc:"the network: a preset's name, or a .tflite file, whose layers go on learning under a new head"`
 	Cut    string   `json:"cut" doc:"of a .tflite file: the tensor behind which the new head comes; empty: the features before its own classifier"`
@@ -92,7 +100,7 @@ type Options struct {
 // DefaultOptions are what a key that is not set means.
 func DefaultOptions() Options {
 	return Options{
-		Val: "0.1", Fit: "letterbox", Mean: []float64{127.5}, Std: []float64{127.5}, Cache: 1024,
+		Val: "0.1", Fit: "letterbox", Augment: "none", Direction: "horizontal", Mean: []float64{127.5}, Std: []float64{127.5}, Cache: 1024,
 		Net: "cnn-bn", Width: 1, Epochs: 20, Batch: 32, Seed: 1, Optimiser: "adamw", Momentum: 0.9, Nesterov: true,
 		Beta1: 0.9, Beta2: 0.999, Decay: 0.01, Schedule: "cosine", Every: 10, Factor: 0.1, Wait: 3, Keep: "accuracy",
 		Overfit: "auto", Scan: "auto", Save: 500, Export: "float32", Device: "auto", Numbers: "tf32",
@@ -124,7 +132,7 @@ func text(v reflect.Value) string {
 	return fmt.Sprint(v.Interface())
 }
 
-// Set takes one key=value. The error names the key, and what it may have meant.
+// Set takes one key=value; augment=NAME sets the keys of that set as well. The error names the key, and what it may have meant.
 func (o *Options) Set(assignment string) error {
 	key, value, ok := strings.Cut(assignment, "=")
 	if !ok {
@@ -135,6 +143,9 @@ func (o *Options) Set(assignment string) error {
 		if v.Type().Field(i).Tag.Get("json") == key {
 			if err := assign(v.Field(i), value); err != nil {
 				return fmt.Errorf("%s=%s: %w", key, value, err)
+			}
+			if key == "augment" {
+				return o.applySet(value)
 			}
 			return nil
 		}
@@ -236,8 +247,9 @@ func (o *Options) JSON() []byte {
 	return append(b, '\n')
 }
 
-// Parse reads options.json. A key that is not known is an error.
+// Parse reads options.json. A key that is not known is an error; one that is missing changes nothing of a run.
 func Parse(b []byte) (o Options, err error) {
+	o.Augment, o.Direction = "none", "horizontal"
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&o); err != nil {
@@ -280,6 +292,7 @@ func (o *Options) Check() error {
 		oneOf("overfit", o.Overfit, "auto", "on", "off"), oneOf("scan", o.Scan, "auto", "on", "off"),
 		oneOf("export", o.Export, "float32", "float16", "int8"),
 		oneOf("numbers", o.Numbers, "float32", "tf32", "bf16"),
+		oneOf("direction", o.Direction, "", "horizontal", "any"), oneOf("augment", o.Augment, "", "none", "belt", "kiosk"),
 		oneOf("device", o.Device, "auto", "cpu", "cuda", "ref"), within("threads", float64(o.Threads), 0, 4096), within("workers", float64(o.Workers), 0, 4096),
 		o.augment().Check(),
 	} {
@@ -305,10 +318,6 @@ func needed(key, value string) error {
 		return fmt.Errorf("%s= is missing; gleaner train --help shows what is needed", key)
 	}
 	return nil
-}
-
-func (o *Options) augment() dataset.Augment {
-	return dataset.Augment{Flip: o.Flip, Shift: o.Shift, Cutout: o.Cutout, Brightness: o.Brightness, Contrast: o.Contrast}
 }
 
 // ValShare is the share of the training pictures that validate; ok is false where they are pictures of their own.

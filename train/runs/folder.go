@@ -159,17 +159,16 @@ func Stored(dir string, given []string) (o recipe.Options, ok bool, err error) {
 	if o, err = recipe.Parse(b); err != nil {
 		return o, false, fmt.Errorf("read %s: %w", path, err)
 	}
-	for _, g := range given {
-		key, _, _ := strings.Cut(g, "=")
-		was := o.Value(key)
-		if err := o.Set(g); err != nil {
-			return o, false, err
-		}
-		switch key {
+	was := o
+	if err := o.SetAll(given); err != nil {
+		return o, false, err
+	}
+	for _, k := range o.Keys() {
+		switch k.Name {
 		case "out", "data", "val", "test", "device", "threads", "workers", "cache", "save":
 		default:
-			if now := o.Value(key); now != was {
-				return o, false, fmt.Errorf("%s=%s: the run was begun with %s=%s, and a resumed run keeps its options", key, now, key, was)
+			if before := was.Value(k.Name); k.Value != before {
+				return o, false, fmt.Errorf("%s=%s: the run was begun with %s=%s, and a resumed run keeps its options", k.Name, k.Value, k.Name, before)
 			}
 		}
 	}

@@ -1,0 +1,57 @@
+package recipe
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"gleaner/train/dataset"
+)
+
+// sets are the named sets of changes to training pictures. The doc of the option augment spells them out; a test compares.
+var sets = map[string]string{
+	"none":  "",
+	"belt":  "flip=true rotate=180 shift=2 zoom=0.1 brightness=0.1 contrast=0.2 saturation=0.2 blur=4 noise=0.02",
+	"kiosk": "flip=true rotate=10 shift=2 zoom=0.15 shear=0.1 brightness=0.2 contrast=0.2 hue=5 saturation=0.2 blur=2 direction=any noise=0.02",
+}
+
+// changes are the keys that a set decides; those it does not name are set to change nothing.
+var changes = []string{"flip=false", "shift=0", "rotate=0", "zoom=0", "shear=0", "cutout=0", "erase=0", "brightness=0", "contrast=0", "hue=0",
+	"saturation=0", "blur=0", "direction=horizontal", "noise=0"}
+
+// applySet sets all keys that change training pictures as a named set has them.
+func (o *Options) applySet(name string) error {
+	set, ok := sets[name]
+	if !ok {
+		return fmt.Errorf("augment=%s: not one of %s", name, strings.Join(slices.Sorted(maps.Keys(sets)), ", "))
+	}
+	for _, a := range append(slices.Clone(changes), strings.Fields(set)...) {
+		if err := o.Set(a); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// SetAll takes key=value assignments in their order, except that augment= comes first: the keys of its set that are given as well
+// are as given, wherever they stand.
+func (o *Options) SetAll(assignments []string) error {
+	for _, first := range []bool{true, false} {
+		for _, a := range assignments {
+			if strings.HasPrefix(a, "augment=") != first {
+				continue
+			}
+			if err := o.Set(a); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (o *Options) augment() dataset.Augment {
+	return dataset.Augment{Flip: o.Flip, Shift: o.Shift, Cutout: o.Cutout, Erase: o.Erase, Brightness: o.Brightness, Contrast: o.Contrast,
+		Rotate: o.Rotate, Zoom: o.Zoom, Shear: o.Shear, Blur: o.Blur, BlurAny: o.Direction == "any", Hue: o.Hue, Saturation: o.Saturation,
+		Noise: o.Noise}
+}
