@@ -45,7 +45,7 @@ func (r *run) check(ctx context.Context) error {
 // overfit trains on one batch alone. A network that cannot learn that cannot learn anything: its labels, its learning rate or
 // its layers are wrong.
 func (r *run) overfit(ctx context.Context) (string, error) {
-	feed := dataset.NewFeed(plain{r.data.Train}, dataset.FeedOptions{Batch: r.o.Batch, Shuffle: true, Whole: true, Seed: r.o.Seed, Epochs: 1, Workers: r.o.Decoders()})
+	feed := r.plainFeed()
 	defer feed.Close()
 	b, err := feed.Next()
 	if err != nil {
@@ -86,7 +86,14 @@ type plain struct{ dataset.Set }
 
 func (p plain) Input(dst []float32, i int, _ *rand.Rand) error { return p.Set.Input(dst, i, nil) }
 
-// step does one step and waits for it.
+// plainFeed makes the batches of the first epoch out of pictures as they are, unchanged and unmixed.
+func (r *run) plainFeed() *dataset.Feed {
+	as := r.o.Feed()
+	as.Epochs, as.Mix = 1, 0
+	return dataset.NewFeed(plain{r.data.Train}, as)
+}
+
+// one does one step and waits for it.
 func (r *run) one(b *dataset.Batch, step int, rate float64) (float64, error) {
 	if err := r.train.Start(b, step, rate); err != nil {
 		return 0, err
@@ -97,8 +104,9 @@ func (r *run) one(b *dataset.Batch, step int, rate float64) (float64, error) {
 // scan raises the learning rate from step to step, from a ten-millionth to ten, and watches the loss: the range test of Smith,
 // "Cyclical Learning Rates for Training Neural Networks", 2017.
 func (r *run) scan(ctx context.Context) (string, error) {
-	feed := dataset.NewFeed(r.data.Train, dataset.FeedOptions{Batch: r.o.Batch, Shuffle: true, Whole: true, Seed: r.o.Seed + 1,
-		Epochs: math.MaxInt, Workers: r.o.Decoders()})
+	as := r.o.Feed()
+	as.Seed, as.Epochs = r.o.Seed+1, math.MaxInt
+	feed := dataset.NewFeed(r.data.Train, as)
 	defer feed.Close()
 	var rates, losses []float64
 	for step := range scanSteps {

@@ -109,11 +109,12 @@ func fitOn(ctx context.Context, o recipe.Options, resume bool, tell Reporter, op
 
 // compile makes the network and the programs, and works out the schedule.
 func (r *run) compile() error {
-	if n := r.data.Train.Len(); n < r.o.Batch {
-		r.tell.note(fmt.Sprintf("batch=%d is more than the %d training pictures: it is %d", r.o.Batch, n, n))
-		r.o.Batch = n
+	drawn := r.o.Feed().Balance.Drawn(r.data.Train)
+	if drawn < r.o.Batch {
+		r.tell.note(fmt.Sprintf("batch=%d is more than the %d training pictures: it is %d", r.o.Batch, drawn, drawn))
+		r.o.Batch = drawn
 	}
-	r.perEpoch = r.data.Train.Len() / r.o.Batch
+	r.perEpoch = drawn / r.o.Batch
 	steps := func(epochs float64) int { return int(math.Round(epochs * float64(r.perEpoch))) }
 	r.schedule = schedule.Rate{Kind: r.o.Schedule, Top: r.o.LR, Warmup: steps(r.o.Warmup), Total: r.o.Epochs * r.perEpoch,
 		Every: max(1, steps(r.o.Every)), Factor: r.o.Factor, Final: r.o.Final}
@@ -128,7 +129,7 @@ func (r *run) compile() error {
 	if r.net, r.first, err = recipe.Network(&named, r.data.Train.Shape(), r.data.Heads()); err != nil {
 		return err
 	}
-	if r.train, err = step.New(r.backend, r.net, &r.o); err != nil {
+	if r.train, err = step.New(r.backend, r.net, &r.o, r.o.ClassWeights(r.data.Train)); err != nil {
 		return err
 	}
 	if r.data.Val != nil {
@@ -170,7 +171,7 @@ func (r *run) begin(ctx context.Context) error {
 // activations that go through int8.
 func (r *run) prepare() error {
 	batches := func(yield func([]float32) bool) {
-		feed := dataset.NewFeed(plain{r.data.Train}, dataset.FeedOptions{Batch: r.o.Batch, Shuffle: true, Whole: true, Seed: r.o.Seed, Epochs: 1, Workers: r.o.Decoders()})
+		feed := r.plainFeed()
 		defer feed.Close()
 		for range min(measureBatches, r.perEpoch) {
 			b, err := feed.Next()
@@ -226,8 +227,9 @@ func (r *run) rate(step int) float64 { return r.schedule.At(step, r.state.Platea
 
 // epoch does the steps of an epoch that are left. Several may be under way on the device; a checkpoint waits for them.
 func (r *run) epoch(ctx context.Context, began *runs.Stopwatch) error {
-	feed := dataset.NewFeed(r.data.Train, dataset.FeedOptions{Batch: r.o.Batch, Shuffle: true, Whole: true, Seed: r.o.Seed,
-		Epoch: r.state.Epoch, Number: r.state.Batch, Epochs: r.state.Epoch + 1, Workers: r.o.Decoders()})
+	as := r.o.Feed()
+	as.Epoch, as.Number, as.Epochs = r.state.Epoch, r.state.Batch, r.state.Epoch+1
+	feed := dataset.NewFeed(r.data.Train, as)
 	defer feed.Close()
 	s := &r.state
 	var under []*dataset.Batch // those whose steps are under way

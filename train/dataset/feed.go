@@ -12,9 +12,11 @@ type Batch struct {
 	Epoch, Number int // which batch of which epoch, both from 0
 	N             int // examples; rows behind them are zeros
 	X             []float32
-	Y             [][]float32 // by head: the wanted shares [batch classes], a row of zeros where the label is not known
+	Y             [][]float32 // by head: the wanted shares [batch classes], a row of zeros where the label is not known; mixed as X is
 	Example       []int       // the N examples' numbers in the set
-	Label         [][]int     // by head: the N examples' classes, -1 where not known
+	Label         [][]int     // by head: the N examples' own classes, -1 where not known
+
+	draws []int // by example: what its random changes are drawn by, see dealer.order
 }
 
 // FeedOptions say which batches a Feed makes.
@@ -25,6 +27,9 @@ type FeedOptions struct {
 	// Whole leaves the last batch of an epoch out when it is not full.
 	Whole bool
 	Seed  uint64
+	// Balance and Mix, the a of mix-up's Beta(a, a) (0: none), apply where Shuffle does.
+	Balance Balance
+	Mix     float64
 	// Epoch and Number are where it begins: after an interruption, where it was.
 	Epoch, Number int
 	Epochs        int // it ends before this epoch
@@ -46,6 +51,8 @@ const ahead = 4
 type Feed struct {
 	set    Set
 	o      FeedOptions
+	deal   *dealer
+	mix    *mixer // nil: examples stay apart
 	free   chan *Batch
 	ready  chan made
 	stop   chan struct{}
@@ -61,12 +68,19 @@ type made struct {
 // NewFeed starts a feed. Close ends its goroutine.
 func NewFeed(set Set, o FeedOptions) *Feed {
 	f := &Feed{set: set, o: o, free: make(chan *Batch, ahead), ready: make(chan made, ahead), stop: make(chan struct{})}
+	if !o.Shuffle {
+		o.Balance, o.Mix = Natural, 0
+	}
+	f.deal = newDealer(set, o.Balance, o.Seed)
+	if o.Mix > 0 {
+		f.mix = newMixer(o.Mix, o.Seed)
+	}
 	size := 1
 	for _, d := range set.Shape() {
 		size *= d
 	}
 	for range ahead {
-		b := &Batch{X: make([]float32, o.Batch*size), Example: make([]int, 0, o.Batch)}
+		b := &Batch{X: make([]float32, o.Batch*size), Example: make([]int, 0, o.Batch), draws: make([]int, 0, o.Batch)}
 		for _, h := range set.Heads() {
 			b.Y = append(b.Y, make([]float32, o.Batch*len(h.Labels)))
 			b.Label = append(b.Label, make([]int, 0, o.Batch))
@@ -102,11 +116,11 @@ func (f *Feed) Close() {
 
 func (f *Feed) run() {
 	defer close(f.ready)
-	n := f.set.Len()
+	n := f.deal.drawn()
 	for epoch, from := f.o.Epoch, f.o.Number; epoch < f.o.Epochs; epoch, from = epoch+1, 0 {
 		var order []int
 		if f.o.Shuffle {
-			order = Order(n, f.o.Seed, epoch)
+			order = f.deal.order(epoch)
 		}
 		for number := from; number < f.o.Batches(n); number++ {
 			var b *Batch
@@ -116,13 +130,13 @@ func (f *Feed) run() {
 				return
 			}
 			b.Epoch, b.Number = epoch, number
-			b.Example = b.Example[:0]
+			b.Example, b.draws = b.Example[:0], b.draws[:0]
 			for k := number * f.o.Batch; k < min((number+1)*f.o.Batch, n); k++ {
+				v := k
 				if order != nil {
-					b.Example = append(b.Example, order[k])
-				} else {
-					b.Example = append(b.Example, k)
+					v = order[k]
 				}
+				b.Example, b.draws = append(b.Example, v%f.deal.n), append(b.draws, v)
 			}
 			err := f.fill(b)
 			f.ready <- made{b, err} // has room for all batches there are
@@ -150,6 +164,17 @@ func (f *Feed) fill(b *Batch) error {
 			}
 		}
 	}
+	if err := f.inputs(b, size); err != nil {
+		return err
+	}
+	if f.mix != nil {
+		f.mix.batch(b, size)
+	}
+	return nil
+}
+
+// inputs makes a batch's rows, some at a time.
+func (f *Feed) inputs(b *Batch, size int) error {
 	workers := min(max(1, f.o.Workers), max(1, b.N))
 	if workers == 1 {
 		return f.rows(b, 0, 1, size)
@@ -176,7 +201,7 @@ func (f *Feed) rows(b *Batch, first, step, size int) error {
 		r = nil
 	}
 	for row := first; row < b.N; row += step {
-		draw(source, f.o.Seed, b.Epoch, b.Example[row])
+		draw(source, f.o.Seed, b.Epoch, b.draws[row])
 		if err := f.set.Input(b.X[row*size:(row+1)*size], b.Example[row], r); err != nil {
 			return fmt.Errorf("epoch %d: %w", b.Epoch+1, err)
 		}

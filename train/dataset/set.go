@@ -1,9 +1,9 @@
 // Package dataset is what a network is trained on: labelled examples as a network takes them, a split for validation, the
-// order of an epoch, small changes to pictures at random, and batches that are made ahead of their use. Everything random is
-// worked out anew from the seed, the epoch and the example, so that a run that was interrupted goes on with the same numbers.
+// order of an epoch and the balance of its classes, changes to pictures at random, and batches that are made ahead of their
+// use. Everything random is worked out anew from the seed, the epoch and the example, so that a run that was interrupted goes
+// on with the same numbers.
 //
-// How pixels become numbers is classify/prep's, the same code as on the device. Importing, cleaning and balancing of data
-// sets are not here.
+// How pixels become numbers is classify/prep's, the same code as on the device. Importing and cleaning of data sets are not here.
 package dataset
 
 import (
@@ -117,6 +117,7 @@ const (
 	orderStream  = 1 << 56
 	splitStream  = 2 << 56
 	changeStream = 3 << 56
+	mixStream    = 4 << 56
 )
 
 // draw sets r's source to the numbers that belong to an example in an epoch.

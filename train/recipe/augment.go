@@ -55,3 +55,28 @@ func (o *Options) augment() dataset.Augment {
 		Rotate: o.Rotate, Zoom: o.Zoom, Shear: o.Shear, Blur: o.Blur, BlurAny: o.Direction == "any", Hue: o.Hue, Saturation: o.Saturation,
 		Noise: o.Noise}
 }
+
+// Feed is how an epoch's batches for training are made: shuffled, whole, balanced and mixed as the options say. Where it begins and
+// ends is the caller's to add.
+func (o *Options) Feed() dataset.FeedOptions {
+	return dataset.FeedOptions{Batch: o.Batch, Shuffle: true, Whole: true, Seed: o.Seed, Workers: o.Decoders(), Balance: o.dealt(), Mix: o.Mixup}
+}
+
+// dealt is the part of the balance that the order of an epoch sees to.
+func (o *Options) dealt() dataset.Balance {
+	if b := dataset.Balance(o.Balance); b == dataset.Over || b == dataset.Under {
+		return b
+	}
+	return dataset.Natural
+}
+
+// ClassWeights are the weights in the loss of each head's classes, which the training pictures decide; nil: all 1.
+func (o *Options) ClassWeights(set dataset.Set) (weights [][]float32) {
+	if o.Balance != "weights" {
+		return nil
+	}
+	for h := range set.Heads() {
+		weights = append(weights, dataset.Weights(set, h))
+	}
+	return weights
+}

@@ -47,6 +47,9 @@ type Options struct {
 	Direction  string  `json:"direction" doc:"of blur: horizontal, as on a belt, or any"`
 	Noise      float64 `json:"noise" doc:"greatest standard deviation of a sensor's noise in training pictures, 0 to 1 of the range"`
 
+	Mixup   float64 `json:"mixup" doc:"mix pairs of training pictures and their labels at shares drawn from Beta(a, a) (mix-up): the a, such as 0.2, up to 100; 0: not"`
+	Balance string  `json:"balance" doc:"of classes with few and with many training pictures: none, weights (in the loss, so that each class weighs the same), over (each class as often as the largest in an epoch) or under (as often as the smallest)"`
+
 	Net    string   `json:"net" doc:"the network: a preset's name, or a .tflite file, whose layers go on learning under a new head"`
 	Cut    string   `json:"cut" doc:"of a .tflite file: the tensor behind which the new head comes; empty: the features before its own classifier"`
 	Norms  bool     `json:"norms" doc:"of a .tflite file: fresh batch normalisation behind each convolution"`
@@ -100,7 +103,7 @@ type Options struct {
 // DefaultOptions are what a key that is not set means.
 func DefaultOptions() Options {
 	return Options{
-		Val: "0.1", Fit: "letterbox", Augment: "none", Direction: "horizontal", Mean: []float64{127.5}, Std: []float64{127.5}, Cache: 1024,
+		Val: "0.1", Fit: "letterbox", Augment: "none", Direction: "horizontal", Balance: "none", Mean: []float64{127.5}, Std: []float64{127.5}, Cache: 1024,
 		Net: "cnn-bn", Width: 1, Epochs: 20, Batch: 32, Seed: 1, Optimiser: "adamw", Momentum: 0.9, Nesterov: true,
 		Beta1: 0.9, Beta2: 0.999, Decay: 0.01, Schedule: "cosine", Every: 10, Factor: 0.1, Wait: 3, Keep: "accuracy",
 		Overfit: "auto", Scan: "auto", Save: 500, Export: "float32", Device: "auto", Numbers: "tf32",
@@ -249,7 +252,7 @@ func (o *Options) JSON() []byte {
 
 // Parse reads options.json. A key that is not known is an error; one that is missing changes nothing of a run.
 func Parse(b []byte) (o Options, err error) {
-	o.Augment, o.Direction = "none", "horizontal"
+	o.Augment, o.Direction, o.Balance = "none", "horizontal", "none"
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&o); err != nil {
@@ -293,6 +296,7 @@ func (o *Options) Check() error {
 		oneOf("export", o.Export, "float32", "float16", "int8"),
 		oneOf("numbers", o.Numbers, "float32", "tf32", "bf16"),
 		oneOf("direction", o.Direction, "", "horizontal", "any"), oneOf("augment", o.Augment, "", "none", "belt", "kiosk"),
+		within("mixup", o.Mixup, 0, 100), oneOf("balance", o.Balance, "", "none", "weights", "over", "under"),
 		oneOf("device", o.Device, "auto", "cpu", "cuda", "ref"), within("threads", float64(o.Threads), 0, 4096), within("workers", float64(o.Workers), 0, 4096),
 		o.augment().Check(),
 	} {

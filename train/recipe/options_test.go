@@ -101,6 +101,8 @@ func TestCheck(t *testing.T) {
 		"shift=-1":                         "shift -1 and cutout 0 are pixels",
 		"brightness=2":                     "brightness 2 and contrast 0 are in 0 to 1",
 		"rotate=200":                       "rotate 200 is not in 0 to 180",
+		"balance=even":                     "balance=even: not one of ",
+		"mixup=-1":                         "mixup=-1: not in 0 to 100",
 		"direction=up":                     "direction=up: not one of ",
 		"rates=conv":                       "rates=conv: not of the form layer:share",
 		"rates=conv:-1":                    "rates=conv:-1: not of the form layer:share",

@@ -29,8 +29,8 @@ type Stepper struct {
 	o     *recipe.Options
 }
 
-// program is the training program that the options ask for.
-func program(n *net.Net, o *recipe.Options) (*engine.Program, error) {
+// program is the training program that the options ask for, with the classes' weights by head; nil: all 1.
+func program(n *net.Net, o *recipe.Options, weights [][]float32) (*engine.Program, error) {
 	rates, err := o.LayerRates()
 	if err != nil {
 		return nil, err
@@ -42,7 +42,10 @@ func program(n *net.Net, o *recipe.Options) (*engine.Program, error) {
 	}
 	loss := engine.Loss{Smoothing: o.Smoothing, Gamma: o.Gamma}
 	t := net.TrainOptions{ToStart: o.ToStart, Seed: uint32(o.Seed), Quantise: o.Quantise}
-	for range n.Heads {
+	for h := range n.Heads {
+		if weights != nil {
+			loss.Weights = weights[h]
+		}
 		t.Losses = append(t.Losses, loss)
 	}
 	t.Optimiser = engine.Optimiser{Kind: o.Optimiser, Momentum: o.Momentum, Nesterov: o.Nesterov, Beta1: o.Beta1, Beta2: o.Beta2,
@@ -73,9 +76,9 @@ func hasLayer(n *net.Net, prefix string) bool {
 }
 
 // New compiles the training program. Its outputs are the loss, the gradients' norm if they are clipped, and each head's
-// probabilities.
-func New(b engine.Backend, n *net.Net, o *recipe.Options) (*Stepper, error) {
-	p, err := program(n, o)
+// probabilities. By head, weights are those of the classes in the loss, as recipe.Options.ClassWeights gives them; nil: all 1.
+func New(b engine.Backend, n *net.Net, o *recipe.Options, weights [][]float32) (*Stepper, error) {
+	p, err := program(n, o, weights)
 	if err != nil {
 		return nil, err
 	}

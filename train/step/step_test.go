@@ -54,7 +54,7 @@ func trained(t *testing.T, set ...string) (*ref.Backend[float32], *net.Net, *rec
 		t.Fatal(err)
 	}
 	b := ref.New[float32]()
-	s, err := New(b, n, &o)
+	s, err := New(b, n, &o, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -199,6 +199,46 @@ func TestScoreTellsOfNaN(t *testing.T) {
 	}
 }
 
+// TestClassWeights: the loss of a step is that of each example times its class's weight.
+func TestClassWeights(t *testing.T) {
+	b, n, o, plain := trained(t, "drop=-1", "batch=3")
+	set := points(3)
+	feed := dataset.NewFeed(set, dataset.FeedOptions{Batch: 3, Epochs: 1})
+	defer feed.Close()
+	batch, err := feed.Next()
+	if err != nil {
+		t.Fatal(err)
+	}
+	weights := [][]float32{{1, 2, 5}, {3, 0.5}}
+	weighted, err := New(b, n, o, weights)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := [2]float64{}
+	for i, s := range []*Stepper{weighted, plain} {
+		if err := s.Start(batch, 0, 0); err != nil { // at the rate 0 nothing is learnt
+			t.Fatal(err)
+		}
+		if got[i], err = s.Finish(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := [2]float64{}
+	for h, probs := range plain.probs {
+		for i, l := range batch.Label[h] {
+			if l >= 0 {
+				part := -math.Log(float64(probs[i*len(probs)/3+l])) / 3
+				want[0], want[1] = want[0]+part*float64(weights[h][l]), want[1]+part
+			}
+		}
+	}
+	for i := range got {
+		if math.Abs(got[i]-want[i]) > 1e-5 {
+			t.Errorf("losses %v, by hand %v", got, want)
+		}
+	}
+}
+
 func TestNewRefuses(t *testing.T) {
 	o := recipe.DefaultOptions()
 	o.Net, o.Rates = "head", []string{"nope:2"}
@@ -206,7 +246,7 @@ func TestNewRefuses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := New(ref.New[float32](), n, &o); err == nil || !strings.Contains(err.Error(), "rates=nope:2: network head has no layer that begins so") {
+	if _, err := New(ref.New[float32](), n, &o, nil); err == nil || !strings.Contains(err.Error(), "rates=nope:2: network head has no layer that begins so") {
 		t.Errorf("got %v", err)
 	}
 }
