@@ -7,17 +7,24 @@ import (
 )
 
 // resnetSmall is a residual network for pictures of 28 to 64 pixels, after the nine-layer one of Page (DAWNBench 2018): each
-// stage doubles the channels, halves the picture, and adds Depth residual blocks. The stem halves the picture too, because
-// convolutions at full size cost the most and teach the least. Width 1 is half of that network, without its last stage.
+// stage halves the picture, doubles the channels, and adds Depth residual blocks, the last stage none. The stem halves the
+// picture too, and before its norm, because work at full size costs the most and teaches the least. Width 1 is half of that
+// network.
 func resnetSmall(o Options) func(b *Builder, x *engine.Node) []*engine.Node {
 	return func(b *Builder, x *engine.Node) []*engine.Node {
-		x = b.ConvNorm("stem", x, Filter{Out: channels(32, o.Width), Size: 3, Pad: 1}, Relu)
+		x = b.Conv("stem", x, Filter{Out: channels(32, o.Width), Size: 3, Pad: 1}, None)
 		x = b.MaxPool("stem/pool", x, engine.Square(2, 2, 0))
-		for i, c := range []int{64, 128} {
+		x = b.Norm("stem/norm", x, Relu)
+		for i, c := range []int{64, 128, 256} {
 			stage := fmt.Sprintf("stage%d", i+1)
 			f := Filter{Out: channels(c, o.Width), Size: 3, Pad: 1}
+			if i > 0 {
+				x = b.MaxPool(stage+"/pool", x, engine.Square(2, 2, 0))
+			}
 			x = b.ConvNorm(stage+"/conv", x, f, Relu)
-			x = b.MaxPool(stage+"/pool", x, engine.Square(2, 2, 0))
+			if c == 256 {
+				break
+			}
 			for k := range o.Depth {
 				block := fmt.Sprintf("%s/block%d", stage, k+1)
 				y := b.ConvNorm(block+"/conv1", x, f, Relu)
