@@ -11,11 +11,14 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"gleaner/train/engine/onednn"
 )
 
 // The names of the contestants. PyTorch takes part twice, once with each order of the pictures in memory; the faster counts.
 const (
 	ours      = "ours"
+	narrow    = "ours, bf16" // on a processor that multiplies bfloat16
 	bareLoop  = "loop"
 	torchNCHW = "PyTorch, contiguous"
 	torchNHWC = "PyTorch, channels last"
@@ -37,6 +40,9 @@ func contestants(n *network, limit string, torch []string) []*contestant {
 		panic(err) // Linux always knows
 	}
 	all := []*contestant{{name: ours, argv: []string{self, "-worker", n.name}, steps: n.steps}}
+	if bfloat16() {
+		all = append(all, &contestant{name: narrow, argv: append(slices.Clone(all[0].argv), "-bf16"), steps: n.steps})
+	}
 	if n.loop > 0 {
 		all = append(all, &contestant{name: bareLoop, argv: []string{limit, n.name}, steps: n.steps})
 	}
@@ -50,6 +56,16 @@ func contestants(n *network, limit string, torch []string) []*contestant {
 		}
 	}
 	return all
+}
+
+// bfloat16 tells whether this processor multiplies bfloat16 numbers.
+func bfloat16() bool {
+	b, err := onednn.New(onednn.Options{BFloat16: true})
+	if err != nil {
+		return false
+	}
+	defer b.Close()
+	return b.BFloat16()
 }
 
 // start starts the process. OpenBLAS, which PyTorch uses beside oneDNN, is kept to one thread, because its others spin.

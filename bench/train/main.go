@@ -33,9 +33,10 @@ func main() {
 	only := flag.String("only", "", "names of networks, comma-separated; empty: all")
 	out := flag.String("out", "BENCHMARKS.md", "file whose section on training is replaced; empty: none")
 	worker := flag.String("worker", "", "be our contestant for that network")
+	bf16 := flag.Bool("bf16", false, "of a contestant: multiply bfloat16 numbers")
 	flag.Parse()
 	if *worker != "" {
-		if err := beWorker(*worker); err != nil {
+		if err := beWorker(*worker, *bf16); err != nil {
 			fmt.Fprintf(os.Stderr, "bench/train: %v\n", err)
 			os.Exit(1)
 		}
@@ -51,7 +52,7 @@ func main() {
 	}
 }
 
-func beWorker(name string) error {
+func beWorker(name string, bf16 bool) error {
 	if err := onednn.Passive(); err != nil {
 		return err
 	}
@@ -59,7 +60,7 @@ func beWorker(name string) error {
 	if i < 0 {
 		return fmt.Errorf("no network is called %s", name)
 	}
-	return work(&networks[i], os.Stdin, os.Stdout)
+	return work(&networks[i], onednn.Options{Threads: threads, BFloat16: bf16}, os.Stdin, os.Stdout)
 }
 
 func run(rounds int, only, out string) (pass bool, err error) {

@@ -68,7 +68,7 @@ func (m *measured) torch() string {
 func (m *measured) line() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%-12s", m.network.name)
-	for _, name := range []string{ours, bareLoop, torchNCHW, torchNHWC} {
+	for _, name := range []string{ours, narrow, bareLoop, torchNCHW, torchNHWC} {
 		if m.took(name) {
 			fmt.Fprintf(&b, "  %s %.3f CPU-ms, %.0f images/s", name, m.cpu(name), m.speed(name))
 		}
@@ -88,16 +88,16 @@ func (r *report) text() string {
 	fmt.Fprintf(&b, "Training on the processor, %s, %s, %d processors, %s. CPU-milliseconds per image (images per second), %d threads,\n",
 		time.Now().UTC().Format(time.DateOnly), processor(), runtime.NumCPU(), runtime.Version(), threads)
 	fmt.Fprintf(&b, "medians of rounds in turn. The bare C++ loop is bench/limit-train, PyTorch is Debian's python3-torch, the faster of contiguous\n")
-	fmt.Fprintf(&b, "and channels last%s. Ratios are of CPU times within a round; only they travel to other machines.\n\n", map[bool]string{
+	fmt.Fprintf(&b, "and channels last%s; bf16 is gleaner with numbers=bf16. Ratios are of CPU times within a round; only they travel to other machines.\n\n", map[bool]string{
 		true: "", false: "; it is not installed here"}[r.torch])
-	fmt.Fprintf(&b, "| network, batch | gleaner | C++ loop | PyTorch | loop / gleaner | PyTorch / gleaner |\n|---|---|---|---|---|---|\n")
+	fmt.Fprintf(&b, "| network, batch | gleaner | bf16 | C++ loop | PyTorch | loop / gleaner | PyTorch / gleaner |\n|---|---|---|---|---|---|---|\n")
 	for _, m := range r.all {
-		cells := []string{fmt.Sprintf("%s, %d", m.network.what, m.network.batch), m.cell(ours), m.cell(bareLoop), m.cell(m.torch()), "–", "–"}
+		cells := []string{fmt.Sprintf("%s, %d", m.network.what, m.network.batch), m.cell(ours), m.cell(narrow), m.cell(bareLoop), m.cell(m.torch()), "–", "–"}
 		if m.took(bareLoop) {
-			cells[4] = fmt.Sprintf("%.2f", m.ratio(bareLoop))
+			cells[5] = fmt.Sprintf("%.2f", m.ratio(bareLoop))
 		}
 		if m.torch() != "" {
-			cells[5] = fmt.Sprintf("%.2f", m.ratio(m.torch()))
+			cells[6] = fmt.Sprintf("%.2f", m.ratio(m.torch()))
 		}
 		fmt.Fprintf(&b, "| %s |\n", strings.Join(cells, " | "))
 	}

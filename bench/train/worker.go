@@ -31,8 +31,8 @@ type answer struct {
 }
 
 // work is our contestant: it reads numbers of steps from r, and answers each on w.
-func work(n *network, r io.Reader, w io.Writer) (err error) {
-	b, err := onednn.New(onednn.Options{Threads: threads})
+func work(n *network, o onednn.Options, r io.Reader, w io.Writer) (err error) {
+	b, err := onednn.New(o)
 	if err != nil {
 		return err
 	}
