@@ -32,7 +32,7 @@ func newData() *cobra.Command {
   gleaner data look waste.set
   gleaner train data=waste.set out=runs/first`,
 		Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
-	c.AddCommand(newDataImport(), newDataLook(), newDataSplit(), newDataMerge(), newDataVerify())
+	c.AddCommand(newDataImport(), newDataLook(), newDataSplit(), newDataAugment(), newDataMerge(), newDataVerify())
 	return c
 }
 
@@ -125,7 +125,7 @@ with pictures, SET.html. Label errors are found by a classifier on a backbone's 
 			if out == "" {
 				out = args[0] + ".html"
 			}
-			if err := writePage(out, r, s); err != nil {
+			if err := writeFile(out, func(w io.Writer) error { return r.WriteHTML(w, s) }); err != nil {
 				return err
 			}
 			return lookText(c.OutOrStdout(), r, out)
@@ -136,13 +136,14 @@ with pictures, SET.html. Label errors are found by a classifier on a backbone's 
 	return c
 }
 
-func writePage(path string, r *look.Report, s *pack.Set) error {
+// writeFile writes a file whole or not at all.
+func writeFile(path string, write func(io.Writer) error) error {
 	f, err := renameio.NewPendingFile(path, renameio.WithPermissions(0o644))
 	if err != nil {
 		return err
 	}
 	defer f.Cleanup() //nolint:errcheck // nothing to clean after CloseAtomicallyReplace
-	if err := r.WriteHTML(f, s); err != nil {
+	if err := write(f); err != nil {
 		return err
 	}
 	return f.CloseAtomicallyReplace()

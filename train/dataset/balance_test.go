@@ -226,3 +226,39 @@ func TestBeta(t *testing.T) {
 		}
 	}
 }
+
+// TestSeen: what a preview shows is what a feed gives, for every example that an epoch has.
+func TestSeen(t *testing.T) {
+	set := uneven()
+	for _, b := range []Balance{Natural, Over, Under} {
+		for _, mix := range []float64{0, 0.4} {
+			for _, whole := range []bool{true, false} {
+				o := FeedOptions{Batch: 5, Shuffle: true, Whole: whole, Seed: 6, Epochs: 3, Balance: b, Mix: mix}
+				f, seen := NewFeed(set, o), 0
+				for {
+					batch, err := f.Next()
+					if err == io.EOF {
+						break
+					}
+					if err != nil {
+						t.Fatal(err)
+					}
+					for k, i := range batch.Example {
+						if batch.draws[k] != i {
+							continue
+						}
+						v, err := Seen(set, o, batch.Epoch, i)
+						if seen++; err != nil || !slices.Equal(v.X, batch.X[2*k:2*k+2]) || mix == 0 && v.With >= 0 {
+							t.Fatalf("%s, mix %g, example %d: %+v, %v; the feed gives %v", b, mix, i, v, err, batch.X[2*k:2*k+2])
+						}
+					}
+					f.Release(batch)
+				}
+				f.Close()
+				if want := 3 * min(b.Drawn(set), len(set)); seen < want-12 || seen > want {
+					t.Errorf("%s: %d views, want about %d", b, seen, want)
+				}
+			}
+		}
+	}
+}
