@@ -73,6 +73,9 @@ func TestStored(t *testing.T) {
 	defer f.Close()
 	o := recipe.DefaultOptions()
 	o.Data, o.Out, o.LR, o.Freeze = "pictures", "elsewhere", 0.25, []string{"conv"}
+	if err := o.SetAll([]string{"rotate=10", "augment=belt"}); err != nil {
+		t.Fatal(err)
+	}
 	if err := f.WriteOptions(&o); err != nil {
 		t.Fatal(err)
 	}
@@ -80,10 +83,14 @@ func TestStored(t *testing.T) {
 	if err != nil || !ok || got.Out != dir || got.Threads != 3 || got.LR != 0.25 || got.Data != "moved/pictures" || got.Value("freeze") != "conv" {
 		t.Errorf("%v %v: %+v", ok, err, got)
 	}
+	if _, _, err := Stored(dir, []string{"augment=belt", "rotate=10"}); err != nil {
+		t.Errorf("given as it was begun: %v", err)
+	}
 	for given, want := range map[string]string{
-		"lr=0.5":     "lr=0.5: the run was begun with lr=0.25, and a resumed run keeps its options",
-		"net=dense":  "net=dense: the run was begun with net=cnn-bn",
-		"epochs=abc": "epochs=abc: not a whole number",
+		"augment=belt": "rotate=180: the run was begun with rotate=10",
+		"lr=0.5":       "lr=0.5: the run was begun with lr=0.25, and a resumed run keeps its options",
+		"net=dense":    "net=dense: the run was begun with net=cnn-bn",
+		"epochs=abc":   "epochs=abc: not a whole number",
 	} {
 		if _, _, err := Stored(dir, []string{given}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", given, err)
