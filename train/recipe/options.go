@@ -95,7 +95,7 @@ type Options struct {
 	Export string `json:"export" doc:"how the bundle's file holds the numbers: float32, float16 or int8"`
 
 	Device  string `json:"device" doc:"cpu, cuda, auto (cuda where it works, else cpu) or ref (plain Go, slow)"`
-	Numbers string `json:"numbers" doc:"what is multiplied in: float32, tf32 (on cuda: faster, 10 bits of mantissa; float32 elsewhere) or bf16 (bfloat16, with weights in float32; on the CPU convolutions alone, where it has AVX512_BF16 or AMX)"`
+	Numbers string `json:"numbers" doc:"what is multiplied in: float32, tf32 (on cuda: faster, 10 bits of mantissa; float32 elsewhere) or bf16 (bfloat16, with weights in float32; on the CPU 3×3 and wider convolutions alone, where it has AVX512_BF16 or AMX)"`
 	Threads int    `json:"threads" doc:"of the CPU; 0: as many as it has"`
 	Workers int    `json:"workers" doc:"pictures decoded and changed at a time; 0: half as many as the CPU has threads"`
 }
