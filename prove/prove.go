@@ -55,6 +55,9 @@ func prove(ctx context.Context, dir, path string, prefixes []string) error {
 			failed++
 		}
 		r.date, r.commit = time.Now().UTC().Format(time.DateOnly), commit()
+		if table, err = readTable(path); err != nil { // other proofs may have ended meanwhile
+			return err
+		}
 		table[p.name] = r
 		if err := table.write(path); err != nil {
 			return err
