@@ -56,8 +56,11 @@ type Share struct {
 	High  float64 `json:"high"`
 }
 
-// String is the share in percent, as 93.4 % (91.0 to 95.2).
+// String is the share in percent, as 93.4 % (91.0 to 95.2); a dash where it is a share of nothing.
 func (s Share) String() string {
+	if math.IsNaN(s.Value) {
+		return "–"
+	}
 	return fmt.Sprintf("%.1f %% (%.1f to %.1f)", 100*s.Value, 100*s.Low, 100*s.High)
 }
 

@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"encoding/json"
 	"math"
 	"math/rand/v2"
 	"strings"
@@ -44,6 +45,34 @@ func TestSummaryOfAKnownConfusion(t *testing.T) {
 	}
 	if f := s.Classes[0].F1; f.Low > f.Value || f.High < f.Value {
 		t.Errorf("interval %+v", f)
+	}
+}
+
+func TestAverages(t *testing.T) {
+	// 8 cats of which 6 are seen, 4 dogs of which 3 are, no hen, and one dog is taken for one.
+	truth := []int{0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1}
+	said := []int{0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 2}
+	a := Average(3, truth, said)
+	near(t, "macro precision", a.MacroPrecision.Value, (6.0/6+3.0/5)/2, 1e-12)
+	near(t, "macro recall", a.MacroRecall.Value, (6.0/8+3.0/4)/2, 1e-12)
+	near(t, "weighted precision", a.WeightedPrecision.Value, (8*1+4*0.6)/12, 1e-12)
+	near(t, "weighted recall", a.WeightedRecall.Value, 9.0/12, 1e-12)
+	s := SummariseAnswers([]string{"cat", "dog", "hen"}, truth, said)
+	if a.MacroF1 != s.MacroF1 || a.WeightedF1 != s.WeightedF1 {
+		t.Errorf("F1 %v and %v here, %v and %v in the summary", a.MacroF1, a.WeightedF1, s.MacroF1, s.WeightedF1)
+	}
+	if r := a.MacroRecall; !(r.Low < r.Value && r.Value < r.High) {
+		t.Errorf("interval %+v", r)
+	}
+}
+
+func TestShareOfNothing(t *testing.T) {
+	s := Wilson(0, 0)
+	if b, err := json.Marshal(s); err != nil || string(b) != `{"value":null,"low":0,"high":1}` || s.String() != "–" {
+		t.Errorf("%s, %v, %v", b, err, s)
+	}
+	if b, err := json.Marshal(Share{0.5, 0.25, 0.75}); err != nil || string(b) != `{"value":0.5,"low":0.25,"high":0.75}` {
+		t.Errorf("%s, %v", b, err)
 	}
 }
 
