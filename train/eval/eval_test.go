@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -194,6 +195,17 @@ func TestPurityWithAMix(t *testing.T) {
 	}
 	if _, err := SolvePurity(a, 0.9, []float64{1}); err == nil {
 		t.Error("a mix of one share for three classes is taken")
+	}
+}
+
+func TestCoverages(t *testing.T) {
+	a := &Answers{Labels: []string{"a", "b"}, Truth: []int{0, 1, 0, 0}, P: [][]float32{{0.75, 0.25}, {0.75, 0.25}, {1, 0}, {0.5, 0.5}}}
+	got := Coverages(a)
+	if want := []Coverage{{1, 0.25, 1}, {0.75, 0.75, 2.0 / 3}, {0.5, 1, 0.75}}; !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+	if n := len(Coverages(drawn(399, 1, 5))); n > 200 {
+		t.Errorf("%d points", n)
 	}
 }
 

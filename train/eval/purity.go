@@ -142,15 +142,16 @@ func Coverages(a *Answers) []Coverage {
 		all[i] = answer{float64(v[k]), k == a.Truth[i]}
 	}
 	slices.SortFunc(all, func(x, y answer) int { return cmp.Compare(y.p, x.p) })
-	step := max(1, len(all)/200)
+	step := max(1, (len(all)+199)/200)
 	var curve []Coverage
-	right := 0
+	right, next := 0, step
 	for i, x := range all {
 		if x.right {
 			right++
 		}
-		if (i+1)%step == 0 || i+1 == len(all) {
+		if i+1 == len(all) || i+1 >= next && all[i+1].p < x.p { // a threshold cannot part answers of one probability
 			curve = append(curve, Coverage{x.p, float64(i+1) / float64(len(all)), float64(right) / float64(i+1)})
+			next = i + 1 + step
 		}
 	}
 	return curve
