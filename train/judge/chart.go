@@ -1,0 +1,104 @@
+package judge
+
+import (
+	"fmt"
+	"math"
+	"strings"
+
+	"gleaner/train/eval"
+)
+
+// The plotting area of a chart in the units of its drawing, which is chartSide wide and high.
+const (
+	chartSide              = 320.0
+	chartLeft, chartBottom = 46.0, 40.0 // room for the numbers of the axes
+	chartTop, chartRight   = 26.0, 14.0
+)
+
+// axes turns values into places. X runs from 0 to 1, Y from floor to 1.
+type axes struct{ floor float64 }
+
+func (a axes) x(v float64) float64 { return chartLeft + v*(chartSide-chartLeft-chartRight) }
+
+func (a axes) y(v float64) float64 {
+	share := (v - a.floor) / (1 - a.floor)
+	return chartSide - chartBottom - min(max(share, 0), 1)*(chartSide-chartBottom-chartTop)
+}
+
+// tick is a number at an axis.
+type tick struct {
+	At   float64
+	Text string // percent
+}
+
+// chart is what the page's template draws; places are in the drawing's units.
+type chart struct {
+	Side, Left, Right, Top, Bottom float64
+	X, Y                           []tick
+	XName, YName, Title, Text      string
+	Diagonal                       bool // from 0,0 to 1,1: where the points of perfect answers lie
+	Line                           string
+	Points                         []point
+	Targets                        []tick
+}
+
+// point is a disc with an interval up and down.
+type point struct {
+	X, Y, Low, High, R float64
+	Text               string
+}
+
+// newChart has axes and no data.
+func newChart(a axes) *chart {
+	c := &chart{Side: chartSide, Left: a.x(0), Right: a.x(1), Top: a.y(1), Bottom: a.y(a.floor)}
+	for k := range 6 {
+		v := float64(k) / 5
+		c.X = append(c.X, tick{a.x(v), percent(v)})
+		v = a.floor + (1-a.floor)*v
+		c.Y = append(c.Y, tick{a.y(v), percent(v)})
+	}
+	return c
+}
+
+func percent(v float64) string { return fmt.Sprintf("%g", math.Round(1000*v)/10) }
+
+// reliability is the reliability diagram (DeGroot and Fienberg 1983): the share of right answers against confidence. The area of
+// a disc is the share of the pictures that it stands for.
+func reliability(title string, c *Calibration) *chart {
+	a := axes{}
+	d := newChart(a)
+	d.Title, d.Diagonal, d.XName, d.YName = title, true, "confidence, %", "right, %"
+	d.Text = "log loss " + c.LogLoss() + "; " + c.Calibration.String()
+	total := 0
+	for _, b := range c.Bins {
+		total += b.Pictures
+	}
+	for _, b := range c.Bins {
+		d.Points = append(d.Points, point{X: a.x(b.Confidence), Y: a.y(b.Accuracy.Value), Low: a.y(b.Accuracy.Low), High: a.y(b.Accuracy.High),
+			R:    2.5 + 10*math.Sqrt(float64(b.Pictures)/float64(total)),
+			Text: fmt.Sprintf("%d pictures, confidence %.1f %%, right %v", b.Pictures, 100*b.Confidence, b.Accuracy)})
+	}
+	return d
+}
+
+// coverage is the precision-coverage curve, with a line for each purity that was wanted.
+func coverage(curve []eval.Coverage, purity []Purity) *chart {
+	least := 0.9
+	for _, p := range curve {
+		least = min(least, math.Floor(10*p.Precision)/10)
+	}
+	a := axes{max(least, 0)}
+	d := newChart(a)
+	d.Title, d.XName, d.YName = "precision and coverage", "pictures that get an answer, %", "right among them, %"
+	var line strings.Builder
+	for _, p := range curve {
+		fmt.Fprintf(&line, "%.1f,%.1f ", a.x(p.Coverage), a.y(p.Precision))
+	}
+	d.Line = strings.TrimSpace(line.String())
+	for _, p := range purity {
+		if p.Target >= a.floor {
+			d.Targets = append(d.Targets, tick{a.y(p.Target), percent(p.Target)})
+		}
+	}
+	return d
+}

@@ -1,0 +1,286 @@
+package judge
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+
+	"gleaner/train/dataset"
+	"gleaner/train/eval"
+)
+
+// Bounds of a report.
+const (
+	fewest     = 40 // pictures, without which they are not dealt into parts
+	folds      = 5  // parts, of which each is tried at the thresholds of the others
+	mostGroups = 50 // listed, the least accurate
+)
+
+// figures works out all that needs nothing but the answers.
+func (r *Report) figures(a *eval.Answers, o *Options) error {
+	s, err := eval.Summarise(a)
+	if err != nil {
+		return err
+	}
+	r.Pictures, r.Chance, r.NearChance, r.Accuracy = s.Pictures, s.ChanceCommonest, s.NearChance, s.Accuracy
+	r.Classes, r.Confusion = s.Classes, s.Confusion
+	most := slices.MaxFunc(s.Classes, func(a, b eval.Class) int { return cmp.Compare(a.Pictures, b.Pictures) })
+	r.Commonest = most.Label
+	r.Averages = eval.Average(len(a.Labels), a.Truth, bests(a))
+	if r.Calibration, err = calibrate(a); err != nil {
+		return err
+	}
+	if len(a.Truth) >= fewest {
+		if r.Temperature, err = temperature(a); err != nil {
+			return err
+		}
+	}
+	r.Purity = []Purity{}
+	for _, target := range o.Purity {
+		p, err := purity(a, target)
+		if err != nil {
+			return err
+		}
+		r.Purity = append(r.Purity, p)
+	}
+	r.Coverage = eval.Coverages(a)
+	return nil
+}
+
+// bests are the answers as classes.
+func bests(a *eval.Answers) []int {
+	said := make([]int, len(a.P))
+	for i, p := range a.P {
+		said[i] = eval.Best(p)
+	}
+	return said
+}
+
+// right tells which answers are.
+func right(a *eval.Answers) []bool {
+	good := make([]bool, len(a.P))
+	for i, k := range bests(a) {
+		good[i] = k == a.Truth[i]
+	}
+	return good
+}
+
+// part is the answers to some of the pictures.
+func part(a *eval.Answers, index []int) *eval.Answers {
+	b := &eval.Answers{Labels: a.Labels}
+	for _, i := range index {
+		b.Truth, b.P = append(b.Truth, a.Truth[i]), append(b.P, a.P[i])
+	}
+	return b
+}
+
+// deal deals the pictures into parts, class by class, in turn and in an order drawn by a fixed seed.
+func deal(truth []int, classes, parts int) [][]int {
+	of := make([][]int, classes)
+	for i, t := range truth {
+		of[t] = append(of[t], i)
+	}
+	r := rand.New(rand.NewPCG(1, 0x4A1F))
+	dealt := make([][]int, parts)
+	n := 0
+	for _, list := range of {
+		r.Shuffle(len(list), func(x, y int) { list[x], list[y] = list[y], list[x] })
+		for _, i := range list {
+			dealt[n%parts] = append(dealt[n%parts], i)
+			n++
+		}
+	}
+	return dealt
+}
+
+// calibrate is eval.Calibrate with the log loss's interval.
+func calibrate(a *eval.Answers) (*Calibration, error) {
+	c, err := eval.Calibrate(a)
+	if err != nil {
+		return nil, err
+	}
+	squares, n := 0.0, float64(len(a.P))
+	for i, p := range a.P {
+		d := -math.Log(max(float64(p[a.Truth[i]]), 1e-12)) - c.NLL
+		squares += d * d
+	}
+	reach := 1.96 * math.Sqrt(squares/max(n-1, 1)/n)
+	return &Calibration{c, max(0, c.NLL-reach), c.NLL + reach}, nil
+}
+
+// temperature fits one temperature on each half, and looks at each half at that of the other.
+func temperature(a *eval.Answers) (*Temperature, error) {
+	t, half := &Temperature{}, deal(a.Truth, len(a.Labels), 2)
+	var err error
+	if t.All, err = eval.Temperature(a); err != nil {
+		return nil, err
+	}
+	scaled := &eval.Answers{Labels: a.Labels, Truth: a.Truth, P: make([][]float32, len(a.P))}
+	for h := range half {
+		if t.Halves[h], err = eval.Temperature(part(a, half[h])); err != nil {
+			return nil, err
+		}
+		other := half[1-h]
+		for k, p := range part(a, other).AtTemperature(t.Halves[h]).P {
+			scaled.P[other[k]] = p
+		}
+	}
+	t.Scaled, err = calibrate(scaled)
+	return t, err
+}
+
+// purity solves thresholds on all pictures, and counts what thresholds of the other parts do on each part.
+func purity(a *eval.Answers, target float64) (p Purity, err error) {
+	if p.Purity, err = eval.SolvePurity(a, target, nil); err != nil || len(a.Truth) < fewest {
+		return p, err
+	}
+	accepted, pure := 0, 0
+	dealt := deal(a.Truth, len(a.Labels), folds)
+	for f, held := range dealt {
+		solved, err := eval.SolvePurity(part(a, slices.Concat(slices.Delete(slices.Clone(dealt), f, f+1)...)), target, nil)
+		if err != nil {
+			return p, err
+		}
+		for _, i := range held {
+			if k := eval.Best(a.P[i]); float64(a.P[i][k]) >= solved.Classes[k].Threshold {
+				accepted++
+				if k == a.Truth[i] {
+					pure++
+				}
+			}
+		}
+	}
+	reached, rejected := eval.Wilson(pure, accepted), eval.Wilson(len(a.P)-accepted, len(a.P))
+	p.HeldOut, p.RejectedOut = &reached, &rejected
+	return p, nil
+}
+
+// groups counts per group and per value of each attribute, where there are at least two of them; the least accurate first.
+func (r *Report) groups(data *dataset.Stored, a *eval.Answers, index []int) {
+	r.Groups = []Group{}
+	of := map[string]map[string][]int{} // by, name: places in a
+	add := func(by, name string, at int) {
+		if of[by] == nil {
+			of[by] = map[string][]int{}
+		}
+		of[by][name] = append(of[by][name], at)
+	}
+	for at, i := range index {
+		if g := data.Group(i); g != "" {
+			add("group", g, at)
+		}
+		for k, v := range data.Attributes(i) {
+			add(k, v, at)
+		}
+	}
+	for _, by := range slices.Sorted(maps.Keys(of)) {
+		if len(of[by]) < 2 {
+			continue
+		}
+		all := groupsOf(by, of[by], right(a))
+		if len(all) > mostGroups {
+			r.Notes = append(r.Notes, fmt.Sprintf("There are %d values of %q; the %d least accurate are listed.", len(all), by, mostGroups))
+			all = all[:mostGroups]
+		}
+		for k := range all {
+			g := part(a, of[by][all[k].Name])
+			all[k].MacroF1 = eval.Average(len(a.Labels), g.Truth, bests(g)).MacroF1
+		}
+		r.Groups = append(r.Groups, all...)
+	}
+}
+
+// groupsOf are groups with their accuracies, the least accurate first. places are each group's pictures.
+func groupsOf(by string, places map[string][]int, right []bool) (all []Group) {
+	for name, list := range places {
+		good := 0
+		for _, at := range list {
+			if right[at] {
+				good++
+			}
+		}
+		all = append(all, Group{By: by, Name: name, Pictures: len(list), Accuracy: eval.Wilson(good, len(list))})
+	}
+	slices.SortFunc(all, worseGroup)
+	return all
+}
+
+// worseGroup orders groups, the least accurate first.
+func worseGroup(x, y Group) int {
+	return cmp.Or(cmp.Compare(x.Accuracy.Value, y.Accuracy.Value), cmp.Compare(y.Pictures, x.Pictures), strings.Compare(x.Name, y.Name))
+}
+
+// worst lists the errors that the bundle was surest of.
+func (r *Report) worst(data *dataset.Stored, a *eval.Answers, index []int, most int) {
+	r.Worst = []Wrong{}
+	for at, k := range bests(a) {
+		if t := a.Truth[at]; k != t {
+			r.Worst = append(r.Worst, Wrong{Picture: index[at], Path: data.Name(index[at]), Truth: a.Labels[t], Answer: a.Labels[k],
+				P: float64(a.P[at][k]), PTruth: float64(a.P[at][t])})
+		}
+	}
+	slices.SortStableFunc(r.Worst, func(x, y Wrong) int { return cmp.Compare(y.P-y.PTruth, x.P-x.PTruth) })
+	r.Worst = r.Worst[:min(most, len(r.Worst))]
+}
+
+// beside compares with another bundle's answers to the same pictures.
+func (r *Report) beside(old *Model, a, before *eval.Answers) error {
+	s, err := eval.Summarise(before)
+	if err != nil {
+		return err
+	}
+	c, err := eval.Compare(right(before), right(a))
+	if err != nil {
+		return err
+	}
+	r.Old = &Old{Bundle: old.Name, ID: old.ID, Accuracy: s.Accuracy, MacroF1: s.MacroF1, Paired: c, Verdict: c.String()}
+	return nil
+}
+
+// note says what a reader must know before any figure.
+func (r *Report) note(data *dataset.Stored, a *eval.Answers) {
+	say := func(format string, args ...any) { r.Notes = append(r.Notes, fmt.Sprintf(format, args...)) }
+	var without []string
+	for _, c := range r.Classes {
+		if c.Pictures == 0 {
+			without = append(without, c.Label)
+		}
+	}
+	switch present := len(r.Classes) - len(without); {
+	case present == 1:
+		say("All pictures are of the class %s: its recall is the only figure that means anything.", r.Commonest)
+	case r.NearChance:
+		say("WARNING: the accuracy is not clearly above that of always saying %s. Are the labels those of these pictures, and is this the right bundle?", r.Commonest)
+	}
+	if len(without) > 0 {
+		say("The bundle knows %s, of which there are no pictures: they count only where they are answered.", some(without))
+	}
+	if len(r.LeftOut) > 0 {
+		say("%d files could not be read and are left out, such as %s: %s.", len(r.LeftOut), r.LeftOut[0].Path, r.LeftOut[0].Reason)
+	}
+	if r.Temperature == nil {
+		say("%d pictures are too few to deal into parts: no temperature is fitted, and thresholds are not tried on other pictures.", r.Pictures)
+	}
+	if len(a.Truth) < 100 {
+		say("%d pictures are few: look at the intervals before the figures.", r.Pictures)
+	}
+	for _, p := range r.Purity {
+		if !slices.ContainsFunc(p.Classes, func(t eval.Threshold) bool { return t.Threshold <= 1 }) {
+			say("These pictures cannot show a purity of %s %%: it takes %.0f right answers of a class, the surest, before the first wrong one.", percent(p.Target),
+				math.Ceil(p.Target/(1-p.Target)/2-1e-9)) // the half a picture of eval.SolvePurity
+		}
+	}
+	seen := map[string]int{}
+	for i := range data.Len() {
+		if g := data.Group(i); g != "" {
+			seen[g]++
+		}
+	}
+	if n := len(seen); n > 0 && data.Len() >= 2*n {
+		say("The pictures come in %d groups, and those of one group resemble each other: the intervals take them for independent and are too narrow.", n)
+	}
+}
