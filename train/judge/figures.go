@@ -20,8 +20,8 @@ const (
 	mostGroups = 50 // listed, the least accurate
 )
 
-// figures works out all that needs nothing but the answers.
-func (r *Report) figures(a *eval.Answers, o *Options) error {
+// figures works out all that needs nothing but the answers. units are pictures that stay together when they are dealt.
+func (r *Report) figures(a *eval.Answers, units [][]int, o *Options) error {
 	s, err := eval.Summarise(a)
 	if err != nil {
 		return err
@@ -35,13 +35,13 @@ func (r *Report) figures(a *eval.Answers, o *Options) error {
 		return err
 	}
 	if len(a.Truth) >= fewest {
-		if r.Temperature, err = temperature(a); err != nil {
+		if r.Temperature, err = temperature(a, units); err != nil {
 			return err
 		}
 	}
 	r.Purity = []Purity{}
 	for _, target := range o.Purity {
-		p, err := purity(a, target)
+		p, err := purity(a, units, target)
 		if err != nil {
 			return err
 		}
@@ -78,20 +78,49 @@ func part(a *eval.Answers, index []int) *eval.Answers {
 	return b
 }
 
-// deal deals the pictures into parts, class by class, in turn and in an order drawn by a fixed seed.
-func deal(truth []int, classes, parts int) [][]int {
-	of := make([][]int, classes)
-	for i, t := range truth {
-		of[t] = append(of[t], i)
+// unitsOf are the pictures that stay together when they are dealt: those of a group, where there are groups enough to deal, else
+// each by itself. group has one name per picture, empty for none.
+func unitsOf(group []string) (units [][]int, grouped bool) {
+	at := map[string]int{}
+	for i, g := range group {
+		if k, ok := at[g]; ok && g != "" {
+			units[k] = append(units[k], i)
+			continue
+		}
+		at[g] = len(units)
+		units = append(units, []int{i})
 	}
+	if len(units) >= 2*folds {
+		return units, len(units) < len(group)
+	}
+	units = nil
+	for i := range group {
+		units = append(units, []int{i})
+	}
+	return units, false
+}
+
+// deal deals units of pictures into parts, the largest first, else in an order drawn by a fixed seed: each goes to the part that
+// has the fewest pictures of its first one's class, or among several of those the fewest in all.
+func deal(units [][]int, truth []int, parts int) [][]int {
+	order := slices.Clone(units)
 	r := rand.New(rand.NewPCG(1, 0x4A1F))
-	dealt := make([][]int, parts)
-	n := 0
-	for _, list := range of {
-		r.Shuffle(len(list), func(x, y int) { list[x], list[y] = list[y], list[x] })
-		for _, i := range list {
-			dealt[n%parts] = append(dealt[n%parts], i)
-			n++
+	r.Shuffle(len(order), func(x, y int) { order[x], order[y] = order[y], order[x] })
+	slices.SortStableFunc(order, func(x, y []int) int { return cmp.Compare(len(y), len(x)) })
+	dealt, count := make([][]int, parts), make([]map[int]int, parts)
+	for p := range count {
+		count[p] = map[int]int{}
+	}
+	for _, unit := range order {
+		class, to := truth[unit[0]], 0
+		for p := range dealt {
+			if cmp.Or(cmp.Compare(count[p][class], count[to][class]), cmp.Compare(len(dealt[p]), len(dealt[to]))) < 0 {
+				to = p
+			}
+		}
+		dealt[to] = append(dealt[to], unit...)
+		for _, i := range unit {
+			count[to][truth[i]]++
 		}
 	}
 	return dealt
@@ -113,8 +142,8 @@ func calibrate(a *eval.Answers) (*Calibration, error) {
 }
 
 // temperature fits one temperature on each half, and looks at each half at that of the other.
-func temperature(a *eval.Answers) (*Temperature, error) {
-	t, half := &Temperature{}, deal(a.Truth, len(a.Labels), 2)
+func temperature(a *eval.Answers, units [][]int) (*Temperature, error) {
+	t, half := &Temperature{}, deal(units, a.Truth, 2)
 	var err error
 	if t.All, err = eval.Temperature(a); err != nil {
 		return nil, err
@@ -134,12 +163,12 @@ func temperature(a *eval.Answers) (*Temperature, error) {
 }
 
 // purity solves thresholds on all pictures, and counts what thresholds of the other parts do on each part.
-func purity(a *eval.Answers, target float64) (p Purity, err error) {
+func purity(a *eval.Answers, units [][]int, target float64) (p Purity, err error) {
 	if p.Purity, err = eval.SolvePurity(a, target, nil); err != nil || len(a.Truth) < fewest {
 		return p, err
 	}
 	accepted, pure := 0, 0
-	dealt := deal(a.Truth, len(a.Labels), folds)
+	dealt := deal(units, a.Truth, folds)
 	for f, held := range dealt {
 		solved, err := eval.SolvePurity(part(a, slices.Concat(slices.Delete(slices.Clone(dealt), f, f+1)...)), target, nil)
 		if err != nil {
@@ -242,7 +271,7 @@ func (r *Report) beside(old *Model, a, before *eval.Answers) error {
 }
 
 // note says what a reader must know before any figure.
-func (r *Report) note(data *dataset.Stored, a *eval.Answers) {
+func (r *Report) note(a *eval.Answers, group []string, grouped bool) {
 	say := func(format string, args ...any) { r.Notes = append(r.Notes, fmt.Sprintf(format, args...)) }
 	var without []string
 	for _, c := range r.Classes {
@@ -274,13 +303,22 @@ func (r *Report) note(data *dataset.Stored, a *eval.Answers) {
 				math.Ceil(p.Target/(1-p.Target)/2-1e-9)) // the half a picture of eval.SolvePurity
 		}
 	}
-	seen := map[string]int{}
-	for i := range data.Len() {
-		if g := data.Group(i); g != "" {
-			seen[g]++
+	if groups := distinct(group); groups > 0 && len(group) >= 2*groups {
+		apart := "when pictures are dealt into parts, groups stay whole"
+		if !grouped {
+			apart = "and there are too few groups to keep them whole when pictures are dealt into parts"
+		}
+		say("The pictures come in %d groups, and those of one group resemble each other: the intervals take them for independent and are too narrow; %s.", groups, apart)
+	}
+}
+
+// distinct is how many names there are, empty ones aside.
+func distinct(group []string) int {
+	seen := map[string]bool{}
+	for _, g := range group {
+		if g != "" {
+			seen[g] = true
 		}
 	}
-	if n := len(seen); n > 0 && data.Len() >= 2*n {
-		say("The pictures come in %d groups, and those of one group resemble each other: the intervals take them for independent and are too narrow.", n)
-	}
+	return len(seen)
 }

@@ -72,7 +72,7 @@ type Calibration struct {
 }
 
 // Temperature is what dividing the logits by one number does (Guo et al. 2017). The pictures are dealt into two halves, class by
-// class; what is said of a picture's scaled probabilities uses the temperature of the half that it is not in.
+// class, groups whole where there are enough of them; what is said of a picture's scaled probabilities uses the temperature of the half that it is not in.
 type Temperature struct {
 	All    float64      `json:"all"`    // fitted on all pictures: the one to use
 	Halves [2]float64   `json:"halves"` // fitted on each half
@@ -80,7 +80,8 @@ type Temperature struct {
 }
 
 // Purity is thresholds for a target and what they cost, at the data's own mix of classes. Thresholds are solved on all pictures.
-// HeldOut and RejectedOut are counted on each fifth of the pictures at the thresholds that were solved on the other four.
+// HeldOut and RejectedOut are counted on each fifth of the pictures, dealt as for Temperature, at the thresholds that were solved
+// on the other four.
 type Purity struct {
 	*eval.Purity
 	HeldOut     *eval.Share `json:"held_out_purity,omitempty"`   // of what is accepted, Wilson; nil: too few pictures to deal
@@ -144,13 +145,18 @@ func Judge(ctx context.Context, data *dataset.Stored, m, old *Model, o Options) 
 	if err != nil {
 		return nil, err
 	}
-	r := &Report{Bundle: m.Name, ID: m.ID, Data: data.Source()}
+	r := &Report{Bundle: m.Name, ID: m.ID, Data: data.Source(), Notes: []string{}}
 	index := r.leaveOut(data, said.broken)
 	if len(index) == 0 {
 		return nil, &UnfitError{fmt.Sprintf("%s: none of %d pictures can be read, such as %s: %s", r.Data, data.Len(), r.LeftOut[0].Path, r.LeftOut[0].Reason)}
 	}
 	a := of[0].answers(data, said.p[0], index)
-	if err := r.figures(a, &o); err != nil {
+	group := make([]string, len(index))
+	for at, i := range index {
+		group[at] = data.Group(i)
+	}
+	units, grouped := unitsOf(group)
+	if err := r.figures(a, units, &o); err != nil {
 		return nil, err
 	}
 	r.groups(data, a, index)
@@ -160,7 +166,7 @@ func Judge(ctx context.Context, data *dataset.Stored, m, old *Model, o Options) 
 			return nil, err
 		}
 	}
-	r.note(data, a)
+	r.note(a, group, grouped)
 	return r, nil
 }
 

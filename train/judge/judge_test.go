@@ -220,7 +220,7 @@ func TestSourcesAndParts(t *testing.T) {
 	// few for 90 % in any four fifths of them; of 45 "can" all are.
 	near(t, "held-out purity", r.Purity[0].HeldOut.Value, 1)
 	near(t, "held-out rejected", r.Purity[0].RejectedOut.Value, 75.0/120)
-	if s := strings.Join(r.Notes, "\n"); !strings.Contains(s, "come in 6 groups") {
+	if s := strings.Join(r.Notes, "\n"); !strings.Contains(s, "come in 6 groups") || !strings.Contains(s, "too few groups") {
 		t.Errorf("notes %q", r.Notes)
 	}
 	// 7 of 8 are right: the log loss is least where 8/9, of two classes, has become 7/8: e^(ln 8 / T) = 7.
@@ -232,8 +232,12 @@ func TestSourcesAndParts(t *testing.T) {
 
 func TestDeal(t *testing.T) {
 	truth := slices.Concat(slices.Repeat([]int{0}, 50), slices.Repeat([]int{1}, 7))
+	single, grouped := unitsOf(make([]string, len(truth)))
+	if grouped || len(single) != len(truth) {
+		t.Fatalf("%d units, grouped %v", len(single), grouped)
+	}
 	seen := map[int]bool{}
-	for _, part := range deal(truth, 2, 5) {
+	for _, part := range deal(single, truth, 5) {
 		rare := 0
 		for _, i := range part {
 			seen[i] = true
@@ -245,6 +249,30 @@ func TestDeal(t *testing.T) {
 	}
 	if len(seen) != len(truth) {
 		t.Errorf("%d of %d are dealt", len(seen), len(truth))
+	}
+
+	group := make([]string, len(truth)) // 10 groups of 5, and 7 pictures in none
+	for i := range 50 {
+		group[i] = string(rune('a' + i/5))
+	}
+	units, grouped := unitsOf(group)
+	if !grouped || len(units) != 17 {
+		t.Fatalf("%d units, grouped %v", len(units), grouped)
+	}
+	where := map[string]int{}
+	for p, part := range deal(units, truth, 2) {
+		if len(part) < 28 || len(part) > 29 {
+			t.Errorf("a half of %d", len(part))
+		}
+		for _, i := range part {
+			if q, ok := where[group[i]]; ok && q != p && group[i] != "" {
+				t.Errorf("group %s is torn apart", group[i])
+			}
+			where[group[i]] = p
+		}
+	}
+	if units, grouped := unitsOf(slices.Repeat([]string{"a", "b"}, 30)); grouped || len(units) != 60 {
+		t.Errorf("two groups: %d units, grouped %v", len(units), grouped)
 	}
 }
 

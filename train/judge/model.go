@@ -17,7 +17,7 @@ import (
 	"gleaner/train/dataset"
 )
 
-// UnfitError is pictures that a bundle cannot be judged on: which, and what to do.
+// UnfitError is a bundle that cannot be judged, or not on these pictures: why, and what to do.
 type UnfitError struct{ Text string }
 
 // Error is the text, one line.
