@@ -16,14 +16,24 @@ func (n *network) cut(w, h int) []region {
 		return n.tiles
 	}
 	in := n.roi.Bounds(w, h).Rect()
-	for _, y := range starts(h, n.size, n.shared) {
-		for _, x := range starts(w, n.size, n.shared) {
-			if t := (region{x, y, min(n.size, w), min(n.size, h)}); rect(t).Overlaps(in) {
-				n.tiles = append(n.tiles, t)
-			}
+	for _, t := range Tiles(w, h, n.size, n.shared) {
+		if t.Overlaps(in) {
+			n.tiles = append(n.tiles, region{t.Min.X, t.Min.Y, t.Dx(), t.Dy()})
 		}
 	}
 	return n.tiles
+}
+
+// Tiles lists as few squares with sides of size pixels, at least 1, as cover a w×h picture, rows from the top, neighbours
+// sharing at least overlap of their sides, 0 to below 1. A picture that is narrower or lower makes them so.
+func Tiles(w, h, size int, overlap float64) []image.Rectangle {
+	var all []image.Rectangle
+	for _, y := range starts(h, size, overlap) {
+		for _, x := range starts(w, size, overlap) {
+			all = append(all, image.Rect(x, y, x+min(size, w), y+min(size, h)))
+		}
+	}
+	return all
 }
 
 // starts spreads as few parts of `size` as cover `length` with at least the given share of overlap.

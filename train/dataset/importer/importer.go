@@ -33,6 +33,13 @@ type Decoder interface {
 	Close() error
 }
 
+// Finder says where the objects of a picture are, in place of its label. It belongs to one goroutine.
+type Finder interface {
+	// Find is given the picture as it is stored, its EXIF orientation, 1 to 8, and its label. The boxes that it returns are in
+	// stored pixels. The picture is valid until it returns; an error ends the import.
+	Find(im capture.Image, orientation int, it labels.Item) ([]labels.Object, error)
+}
+
 // Options say how objects are cut. Size and NewDecoder must be given; the zero value of the others is a default.
 type Options struct {
 	Size   int     // width and height of an example, pixels
@@ -44,6 +51,8 @@ type Options struct {
 	Workers int // pictures at a time; 0: as many as there are processors
 	// NewDecoder makes a worker's decoder, such as capture/cv's.
 	NewDecoder func() Decoder
+	// NewFinder makes a worker's finder; nil: the objects are those of the labels.
+	NewFinder func() (Finder, error)
 	// Progress, if not nil, is told after each picture, from one goroutine.
 	Progress func(done, of int)
 }
@@ -216,6 +225,7 @@ type cutter struct {
 	root    string
 	o       Options
 	decoder Decoder
+	finder  Finder // nil: the labels say
 	prep    *prep.Prep
 }
 
@@ -225,7 +235,14 @@ func newCutter(root string, o Options) (*cutter, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &cutter{root, o, o.NewDecoder(), p}, nil
+	c := &cutter{root: root, o: o, prep: p}
+	if o.NewFinder != nil {
+		if c.finder, err = o.NewFinder(); err != nil {
+			return nil, err
+		}
+	}
+	c.decoder = o.NewDecoder()
+	return c, nil
 }
 
 // cut reads one picture and cuts its objects out.
@@ -255,7 +272,13 @@ func (c *cutter) cut(it labels.Item) (r cut) {
 	if turn != 1 {
 		left("orientation", fmt.Sprintf("stored turned (EXIF %d): cut as stored, then put upright", turn), true)
 	}
-	for i, o := range it.Objects {
+	objects := it.Objects
+	if c.finder != nil {
+		if objects, err = c.finder.Find(im, turn, it); err != nil {
+			return cut{err: fmt.Errorf("%s: %w", it.Picture, err)}
+		}
+	}
+	for i, o := range objects {
 		what := fmt.Sprintf("object %d", i+1)
 		crop, reason, err := c.object(im, turn, o)
 		switch {
