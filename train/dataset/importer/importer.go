@@ -6,15 +6,19 @@ package importer
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"image"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strings"
 	"sync"
 
 	"gleaner/capture"
@@ -138,6 +142,34 @@ func mapped(list *labels.List, m *labels.Map) error {
 	return nil
 }
 
+// spellings tells of classes that look like one class spelt in two ways: a line for the first picture with a rarer spelling.
+func spellings(list *labels.List, m *labels.Map) map[string][]labels.Problem {
+	count, first := map[string]int{}, map[string]string{}
+	for _, it := range list.Items {
+		for _, o := range it.Objects {
+			class := o.Class
+			if m != nil {
+				class, _ = m.Class(o) // mapped has asked already
+			}
+			if class == "" {
+				continue
+			}
+			if count[class]++; count[class] == 1 {
+				first[class] = it.Picture
+			}
+		}
+	}
+	names := slices.SortedFunc(maps.Keys(count), func(a, b string) int { return cmp.Or(count[b]-count[a], strings.Compare(a, b)) })
+	alike, hints := labels.Alike(names), map[string][]labels.Problem{}
+	for _, c := range names {
+		if f, ok := alike[c]; ok {
+			hints[first[c]] = append(hints[first[c]], labels.Problem{Path: first[c], What: "class " + c,
+				Reason: fmt.Sprintf("perhaps %q spelt otherwise: a label map joins them (--map)", f), Mended: true})
+		}
+	}
+	return hints
+}
+
 // cut is what a worker made of one picture.
 type cut struct {
 	source   pack.Source
@@ -157,9 +189,11 @@ type job struct {
 func cutAll(ctx context.Context, w *pack.Writer, list *labels.List, o Options) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
+	hints := spellings(list, o.Map)
 	var todo []labels.Item
 	for _, it := range list.Items {
 		if !w.Done(it.Picture) {
+			it.Problems = append(slices.Clip(it.Problems), hints[it.Picture]...)
 			todo = append(todo, it)
 		}
 	}

@@ -182,3 +182,41 @@ func TestQuirks(t *testing.T) {
 		t.Errorf("%+v\n%s", r, all)
 	}
 }
+
+// TestImportTellsOfSpellings lists a class that is perhaps another one spelt otherwise, once, also when an import goes on.
+func TestImportTellsOfSpellings(t *testing.T) {
+	root := drawn(t)
+	for _, to := range []string{"Cans", "cup"} {
+		if err := os.CopyFS(filepath.Join(root, to), os.DirFS(filepath.Join(root, "bag"))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	path := filepath.Join(t.TempDir(), "a")
+	o := Options{NewDecoder: decoder, Size: 6, Fit: "stretch", Workers: 1}
+	ctx, stop := context.WithCancel(t.Context())
+	o.Progress = func(done, _ int) {
+		if done == 3 {
+			stop()
+		}
+	}
+	if _, err := Import(ctx, path, listed(t, root), o); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	o.Progress = nil
+	if _, err := Import(t.Context(), path, listed(t, root), o); err != nil {
+		t.Fatal(err)
+	}
+	want := pack.Problem{Path: "can/1.png", What: "class can", Reason: `perhaps "Cans" spelt otherwise: a label map joins them (--map)`, Mended: true}
+	n := 0
+	for _, p := range open(t, path).Problems {
+		if strings.HasPrefix(p.What, "class ") {
+			n++
+			if p != want {
+				t.Errorf("%+v", p)
+			}
+		}
+	}
+	if n != 1 {
+		t.Errorf("told %d times", n)
+	}
+}

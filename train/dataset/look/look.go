@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"gleaner/capture"
+	"gleaner/train/dataset/labels"
 	"gleaner/train/dataset/pack"
 	"gleaner/train/dataset/similar"
 	"gleaner/train/dataset/split"
@@ -283,6 +284,16 @@ func (r *Report) warn(s *pack.Set) {
 	if first.Examples >= 5*last.Examples {
 		say("%q has %d times as many examples as %q: balance them (class weights, or a sampler) and look at the rare class's recall.",
 			first.Class, first.Examples/max(last.Examples, 1), last.Class)
+	}
+	var names []string
+	for _, c := range r.Counts {
+		names = append(names, c.Class)
+	}
+	alike := labels.Alike(names)
+	for _, c := range names {
+		if f, ok := alike[c]; ok {
+			say("%q looks like %q spelt otherwise: join them with a label map (data import --map), or they are two classes.", c, f)
+		}
 	}
 	across := 0
 	for _, f := range append(slices.Clone(r.Copies), r.Near...) {
