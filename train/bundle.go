@@ -39,7 +39,7 @@ func (r *run) export() (*Result, error) {
 	}
 	m := bundle.Manifest{Name: r.o.BundleName(), Version: "1", Task: bundle.TaskOf("probs"), Head: "probs", Input: r.data.Input,
 		Source: fmt.Sprintf("trained as %s on %d pictures of %s", r.net.Name, r.data.Train.Len(), filepath.Base(r.o.Data))}
-	if r.data.Val != nil && s.Best.Epoch > 0 {
+	if r.data.Val != nil && (s.Best.Epoch > 0 || r.o.Epochs == 0) {
 		m.Accuracy, m.AccuracyOn = s.Best.ValAcc, fmt.Sprintf("%d validation pictures, which chose the weights", r.data.Val.Len())
 	}
 	if r.data.Test != nil {

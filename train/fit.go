@@ -157,8 +157,18 @@ func (r *run) begin(ctx context.Context) error {
 	if err := r.prepare(); err != nil {
 		return err
 	}
+	if r.o.Probe > 0 {
+		if err := r.probe(ctx); err != nil {
+			return err
+		}
+	}
 	if err := r.start(); err != nil {
 		return err
+	}
+	if r.o.Probe > 0 {
+		if err := r.judgeProbe(); err != nil {
+			return err
+		}
 	}
 	if err := r.check(ctx); err != nil {
 		return err

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"text/tabwriter"
@@ -79,6 +81,10 @@ func trainOptions(args []string, resume bool) (recipe.Options, error) {
 	o := recipe.DefaultOptions()
 	if err := o.SetAll(args); err != nil {
 		return o, err
+	}
+	// A name that setup fetched a network under stands for its file.
+	if file := filepath.Join(nativeDir(), "models", o.Net+".tflite"); o.Net == filepath.Base(o.Net) && isFile(file) {
+		o.Net = file
 	}
 	if !resume || o.Out == "" {
 		return o, nil
@@ -224,4 +230,9 @@ func isTrainInput(err error) bool {
 	var in *train.InputError
 	var layer *engine.LayerError
 	return errors.As(err, &in) || errors.As(err, &layer)
+}
+
+func isFile(path string) bool {
+	st, err := os.Stat(path)
+	return err == nil && st.Mode().IsRegular()
 }

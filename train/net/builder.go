@@ -17,6 +17,7 @@ type Builder struct {
 	keepWeights bool
 	watch       *watch
 	spans       map[*engine.Node]*engine.Var // the range that a value was last rounded in
+	features    *engine.Node                 // what the heads are fed, [N C], once AllLogits was called
 }
 
 // Param is a parameter of a layer.
@@ -206,6 +207,8 @@ func (b *Builder) dense(layer string, x *engine.Node, out int, w, bias Init, bia
 
 // AllLogits is Logits for each head of the network, on one trunk.
 func (b *Builder) AllLogits(x *engine.Node) (logits []*engine.Node) {
+	x = b.Flatten("features", x)
+	b.features = x
 	for _, h := range b.n.Heads {
 		logits = append(logits, b.Logits(h, x))
 	}

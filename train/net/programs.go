@@ -2,6 +2,7 @@ package net
 
 import (
 	"fmt"
+	"strings"
 
 	"gleaner/train/engine"
 )
@@ -120,6 +121,28 @@ func (n *Net) Evaluation(batch int, o EvalOptions) (*engine.Program, error) {
 	}
 	return g.Evaluation(outs...)
 }
+
+// Features gives what the heads are fed, [N C], for a batch. A network whose heads are the file's own has none: an error.
+func (n *Net) Features(batch int) (*engine.Program, error) {
+	var x *engine.Node
+	g, err := engine.Build(func(g *engine.Graph) {
+		b := &Builder{Graph: g, n: n}
+		n.logits(b, batch)
+		if x = b.features; x == nil {
+			engine.Fail(n.Name, "its head is the file's own, and has no features of its own")
+		}
+	})
+	if err != nil {
+		return nil, fmt.Errorf("network %s: %w", n.Name, err)
+	}
+	return g.Evaluation(x)
+}
+
+// HeadVars are the names of the weights [classes C] and the bias [classes] of the layer that makes a head's logits of the features.
+func HeadVars(head string) (w, b string) { return headPrefix + head + "/w", headPrefix + head + "/b" }
+
+// IsHead tells whether a variable belongs to a head, and not to what its features are computed by.
+func IsHead(name string) bool { return strings.HasPrefix(name, headPrefix) }
 
 func (n *Net) logits(b *Builder, batch int) []*engine.Node {
 	x := b.Input(PictureInput, append(engine.Shape{batch}, n.Input...)...)

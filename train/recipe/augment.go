@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"gleaner/train/dataset"
+	"gleaner/train/recipes"
 )
 
 // sets are the named sets of changes to training pictures. The doc of the option augment spells them out; a test compares.
@@ -34,17 +35,38 @@ func (o *Options) applySet(name string) error {
 	return nil
 }
 
-// SetAll takes key=value assignments in their order, except that augment= comes first: the keys of its set that are given as well
-// are as given, wherever they stand.
+// applyRecipe sets the keys of a recipe.
+func (o *Options) applyRecipe(name string) error {
+	if name == "" {
+		return nil
+	}
+	keys, err := recipes.Load(name)
+	if err == nil {
+		err = o.SetAll(keys)
+	}
+	if err != nil {
+		return fmt.Errorf("recipe=%s: %w", name, err)
+	}
+	return nil
+}
+
+// SetAll takes key=value assignments in their order, except that recipe= and then augment= come first: keys of a recipe or a set
+// that are given as well are as given, wherever they stand.
 func (o *Options) SetAll(assignments []string) error {
-	for _, first := range []bool{true, false} {
-		for _, a := range assignments {
-			if strings.HasPrefix(a, "augment=") != first {
-				continue
-			}
-			if err := o.Set(a); err != nil {
-				return err
-			}
+	rank := func(a string) int {
+		switch key, _, _ := strings.Cut(a, "="); key {
+		case "recipe":
+			return 0
+		case "augment":
+			return 1
+		}
+		return 2
+	}
+	ordered := slices.Clone(assignments)
+	slices.SortStableFunc(ordered, func(a, b string) int { return rank(a) - rank(b) })
+	for _, a := range ordered {
+		if err := o.Set(a); err != nil {
+			return err
 		}
 	}
 	return nil

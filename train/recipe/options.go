@@ -18,6 +18,8 @@ import (
 // Options are everything that decides a run. Each is set as key=value by the name in its json tag; doc is what a person reads
 // about it.
 type Options struct {
+	Recipe string `json:"recipe" doc:"keys that go together, which keys that are given as well override: clothing, masks, recycling, watches or weather, or a file with a key=value per line"`
+
 	Data string `json:"data" doc:"training pictures: a data set file of gleaner data import, a folder with a sub-folder per class, a list file, an idx file, or a folder of idx files"`
 	Val  string `json:"val" doc:"validation: a share of data, 0 to 0.9, or pictures of their own, named as data is"`
 	Test string `json:"test" doc:"pictures that measure the best weights, once, at the end; those of a folder of idx files come by themselves; none: no test"`
@@ -60,7 +62,8 @@ type Options struct {
 	Drop   float64  `json:"drop" doc:"dropout rate before the head; 0: the network's own, negative: none"`
 	Freeze []string `json:"freeze" doc:"layers that do not learn, by the start of their names"`
 
-	Epochs    int      `json:"epochs" doc:"passes over the training pictures"`
+	Probe     float64  `json:"probe" doc:"first fit the heads on the features of the network as it begins (a linear probe: logistic regression with this much L2, such as 0.01; the features are kept in the user's cache); 0: not"`
+	Epochs    int      `json:"epochs" doc:"passes over the training pictures; 0: what probe fits is all that is learnt"`
 	Batch     int      `json:"batch" doc:"pictures per step"`
 	Seed      uint64   `json:"seed" doc:"of all that is random: the same seed gives the same run"`
 	Optimiser string   `json:"optimiser" doc:"sgd, adam or adamw"`
@@ -135,7 +138,7 @@ func text(v reflect.Value) string {
 	return fmt.Sprint(v.Interface())
 }
 
-// Set takes one key=value; augment=NAME sets the keys of that set as well. The error names the key, and what it may have meant.
+// Set takes one key=value; augment=NAME and recipe=NAME set the keys of that set or recipe as well. The error names the key, and what it may have meant.
 func (o *Options) Set(assignment string) error {
 	key, value, ok := strings.Cut(assignment, "=")
 	if !ok {
@@ -147,8 +150,11 @@ func (o *Options) Set(assignment string) error {
 			if err := assign(v.Field(i), value); err != nil {
 				return fmt.Errorf("%s=%s: %w", key, value, err)
 			}
-			if key == "augment" {
+			switch key {
+			case "augment":
 				return o.applySet(value)
+			case "recipe":
+				return o.applyRecipe(value)
 			}
 			return nil
 		}
@@ -259,80 +265,6 @@ func Parse(b []byte) (o Options, err error) {
 		return o, err
 	}
 	return o, nil
-}
-
-// Check tells what is wrong with the options by themselves, and fills in what zero stands for.
-func (o *Options) Check() error {
-	if o.LR == 0 {
-		o.LR = 0.001
-		if o.Optimiser == "sgd" {
-			o.LR = 0.05
-		}
-	}
-	oneOf := func(key, value string, allowed ...string) error {
-		for _, a := range allowed {
-			if a == value {
-				return nil
-			}
-		}
-		return fmt.Errorf("%s=%s: not one of %s", key, value, strings.Join(allowed, ", "))
-	}
-	within := func(key string, value, low, high float64) error {
-		if !(value >= low && value <= high) {
-			return fmt.Errorf("%s=%g: not in %g to %g", key, value, low, high)
-		}
-		return nil
-	}
-	for _, err := range []error{
-		needed("data", o.Data), needed("out", o.Out),
-		within("size", float64(o.Size), 0, 4096), within("cache", float64(o.Cache), 0, 1<<30), oneOf("colour", o.Colour, "", "rgb", "bgr", "gray"),
-		within("epochs", float64(o.Epochs), 1, 1e6), within("batch", float64(o.Batch), 1, 1e6), within("save", float64(o.Save), 0, 1e9),
-		oneOf("optimiser", o.Optimiser, "sgd", "adam", "adamw"), within("average", o.Average, 0, 0.9999999), within("lr", o.LR, 1e-12, 1e6),
-		within("decay", o.Decay, 0, 1e6), within("tostart", o.ToStart, 0, 1e6), within("clip", o.Clip, 0, 1e12),
-		within("smoothing", o.Smoothing, 0, 0.999), within("gamma", o.Gamma, 0, 100), within("warmup", o.Warmup, 0, 1e6),
-		within("every", o.Every, 1e-3, 1e6), within("factor", o.Factor, 1e-6, 0.999999), within("wait", float64(o.Wait), 0, 1e6),
-		within("patience", float64(o.Patience), 0, 1e6), oneOf("keep", o.Keep, "accuracy", "loss", "last"),
-		oneOf("overfit", o.Overfit, "auto", "on", "off"), oneOf("scan", o.Scan, "auto", "on", "off"),
-		oneOf("export", o.Export, "float32", "float16", "int8"),
-		oneOf("numbers", o.Numbers, "float32", "tf32", "bf16"),
-		oneOf("direction", o.Direction, "", "horizontal", "any"), oneOf("augment", o.Augment, "", "none", "belt", "kiosk"),
-		within("mixup", o.Mixup, 0, 100), oneOf("balance", o.Balance, "", "none", "weights", "over", "under"),
-		oneOf("device", o.Device, "auto", "cpu", "cuda", "ref"), within("threads", float64(o.Threads), 0, 4096), within("workers", float64(o.Workers), 0, 4096),
-		o.augment().Check(),
-	} {
-		if err != nil {
-			return err
-		}
-	}
-	if o.Quantise != 0 && (o.Quantise < 2 || o.Quantise > 16) {
-		return fmt.Errorf("quantise=%d: not 0, nor 2 to 16", o.Quantise)
-	}
-	if o.Quantise != 0 && (o.Start == "" || o.Export != "int8") {
-		return fmt.Errorf("quantise=%d fine-tunes a network that was trained: it needs start= and export=int8", o.Quantise)
-	}
-	if o.noValidation() && (o.Schedule == "plateau" || o.Patience > 0 || o.Keep != "last") {
-		return fmt.Errorf("val=%s: schedule=plateau, patience and keep=%s need validation pictures; keep=last does not", o.Val, o.Keep)
-	}
-	_, err := o.LayerRates()
-	return err
-}
-
-func needed(key, value string) error {
-	if value == "" {
-		return fmt.Errorf("%s= is missing; gleaner train --help shows what is needed", key)
-	}
-	return nil
-}
-
-// ValShare is the share of the training pictures that validate; ok is false where they are pictures of their own.
-func (o *Options) ValShare() (share float64, ok bool) {
-	share, err := strconv.ParseFloat(o.Val, 64)
-	return share, err == nil
-}
-
-func (o *Options) noValidation() bool {
-	share, ok := o.ValShare()
-	return ok && share == 0
 }
 
 // LayerRate is the share of the learning rate for layers by the start of their names.

@@ -1,0 +1,179 @@
+package train
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"gleaner/train/dataset"
+	"gleaner/train/engine"
+	"gleaner/train/features"
+	"gleaner/train/linear"
+	"gleaner/train/net"
+	"gleaner/train/runs"
+	"gleaner/train/weights"
+)
+
+// probe fits the heads on what the network's first weights make of the training pictures: the linear probe that fine-tuning does
+// well to begin with, since a head of random weights would first tear the backbone's features apart (Kumar et al., "Fine-Tuning
+// can Distort Pretrained Features", 2022). With flip=true the mirrored pictures count as well.
+func (r *run) probe(ctx context.Context) error {
+	set := r.data.Train
+	x, err := r.features(ctx, plain{set}, "")
+	if err != nil {
+		return err
+	}
+	if r.o.Flip {
+		more, err := r.features(ctx, mirrored{plain{set}}, "mirrored")
+		if err != nil {
+			return err
+		}
+		x = append(x, more...)
+	}
+	weights := r.o.ClassWeights(set)
+	for h, head := range r.net.Heads {
+		var known [][]float32
+		var labels []int
+		var by []float64
+		for i, v := range x {
+			l := set.Label(i%set.Len(), h)
+			if l < 0 {
+				continue
+			}
+			known, labels = append(known, v), append(labels, l)
+			if weights != nil {
+				by = append(by, float64(weights[h][l]))
+			}
+		}
+		m, err := linear.Fit(known, labels, head.Classes, linear.Options{Decay: r.o.Probe, Weights: by})
+		if err != nil {
+			return fmt.Errorf("head %s: %w", head.Name, err)
+		}
+		w, b := net.HeadVars(head.Name)
+		r.first[w], r.first[b] = m.Affine()
+	}
+	return nil
+}
+
+// mirrored is a set of pictures with left and right swapped.
+type mirrored struct{ plain }
+
+func (m mirrored) Input(dst []float32, i int, _ *rand.Rand) error {
+	if err := m.plain.Input(dst, i, nil); err != nil {
+		return err
+	}
+	s := m.Shape()
+	for row := range slices.Chunk(dst, s[1]*s[2]) {
+		for a, b := 0, s[1]-1; a < b; a, b = a+1, b-1 {
+			for c := range s[2] {
+				row[a*s[2]+c], row[b*s[2]+c] = row[b*s[2]+c], row[a*s[2]+c]
+			}
+		}
+	}
+	return nil
+}
+
+// judgeProbe says how good the probe is. Where no epochs follow, its weights are the best.
+func (r *run) judgeProbe() error {
+	var row runs.Row
+	if r.val != nil {
+		var err error
+		if row.ValLoss, row.ValAcc, err = r.val.Score(); err != nil {
+			return fmt.Errorf("validation: %w", err)
+		}
+		r.tell.note(fmt.Sprintf("the linear probe: %.2f %% right on validation pictures, loss %.4f", 100*row.ValAcc, row.ValLoss))
+	}
+	if r.o.Epochs > 0 {
+		return nil
+	}
+	r.best, r.state.Best = r.first, row
+	return weights.Save(r.folder.Best(), r.net, r.data.Heads(), r.best, row)
+}
+
+// features are what the heads are fed for the examples of a set, from the cache where it has them. It is keyed by the network and
+// its first weights, the pictures and how they become numbers, and by the variant, which names what the set changes in them.
+func (r *run) features(ctx context.Context, set dataset.Set, variant string) ([][]float32, error) {
+	path := ""
+	if dir, err := os.UserCacheDir(); err == nil {
+		path = filepath.Join(dir, "gleaner", "features", r.featuresKey(set, variant)+".features")
+	}
+	return features.Keep(path, set.Len(), func() ([][]float32, error) {
+		r.tell.note(fmt.Sprintf("the backbone looks at %d pictures, once: what it sees is kept in the cache", set.Len()))
+		if err := r.net.Load(r.backend, r.first); err != nil {
+			return nil, err
+		}
+		return r.look(ctx, set)
+	})
+}
+
+func (r *run) featuresKey(set dataset.Set, variant string) string {
+	h := sha256.New()
+	s, err := r.net.Summarise()
+	if err == nil {
+		var text strings.Builder
+		_ = s.Write(&text) // a Builder takes everything
+		h.Write([]byte(text.String()))
+	}
+	fmt.Fprintf(h, "\n%s %v %d %s %T\n%+v\n%s\n", variant, r.net.Input, r.o.Quantise, r.o.Numbers, r.backend.Backend, r.data.Input, r.data.Sum)
+	var b []byte
+	for _, v := range r.net.Vars() {
+		if net.IsHead(v.Name) {
+			continue
+		}
+		b = b[:0]
+		for _, x := range r.first[v.Name] {
+			b = binary.LittleEndian.AppendUint32(b, math.Float32bits(x))
+		}
+		fmt.Fprintf(h, "%s\n", v.Name)
+		h.Write(b)
+	}
+	for i := range set.Len() {
+		fmt.Fprintf(h, "%s\n", set.Name(i))
+	}
+	return fmt.Sprintf("%x", h.Sum(nil)[:16])
+}
+
+// look asks the network for the features of a set's examples.
+func (r *run) look(ctx context.Context, set dataset.Set) ([][]float32, error) {
+	batch := min(r.o.Batch, set.Len())
+	p, err := r.net.Features(batch)
+	if err != nil {
+		return nil, &InputError{err}
+	}
+	eval, err := r.backend.Compile(p)
+	if err != nil {
+		return nil, err
+	}
+	defer eval.Close()
+	width := p.Outputs[0].Shape[1]
+	out, all := make([]float32, batch*width), make([][]float32, 0, set.Len())
+	feed := dataset.NewFeed(set, dataset.FeedOptions{Batch: batch, Epochs: 1, Workers: r.o.Decoders()})
+	defer feed.Close()
+	for len(all) < set.Len() {
+		if ctx.Err() != nil {
+			return nil, errEarly
+		}
+		b, err := feed.Next()
+		if err != nil {
+			return nil, err
+		}
+		if err := engine.Run(eval, [][]float32{b.X}, [][]float32{out}); err != nil {
+			return nil, err
+		}
+		for i := range b.N {
+			all = append(all, slices.Clone(out[i*width:(i+1)*width]))
+		}
+		feed.Release(b)
+		if r.tell.Decoded != nil {
+			r.tell.Decoded(len(all), set.Len())
+		}
+	}
+	return all, nil
+}

@@ -1,0 +1,90 @@
+package recipe
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// Check tells what is wrong with the options by themselves, and fills in what zero stands for.
+func (o *Options) Check() error {
+	if o.LR == 0 {
+		o.LR = 0.001
+		if o.Optimiser == "sgd" {
+			o.LR = 0.05
+		}
+	}
+	oneOf := func(key, value string, allowed ...string) error {
+		for _, a := range allowed {
+			if a == value {
+				return nil
+			}
+		}
+		return fmt.Errorf("%s=%s: not one of %s", key, value, strings.Join(allowed, ", "))
+	}
+	within := func(key string, value, low, high float64) error {
+		if !(value >= low && value <= high) {
+			return fmt.Errorf("%s=%g: not in %g to %g", key, value, low, high)
+		}
+		return nil
+	}
+	for _, err := range []error{
+		needed("data", o.Data), needed("out", o.Out),
+		within("size", float64(o.Size), 0, 4096), within("cache", float64(o.Cache), 0, 1<<30), oneOf("colour", o.Colour, "", "rgb", "bgr", "gray"),
+		within("epochs", float64(o.Epochs), 0, 1e6), within("probe", o.Probe, 0, 1e6), within("batch", float64(o.Batch), 1, 1e6), within("save", float64(o.Save), 0, 1e9),
+		oneOf("optimiser", o.Optimiser, "sgd", "adam", "adamw"), within("average", o.Average, 0, 0.9999999), within("lr", o.LR, 1e-12, 1e6),
+		within("decay", o.Decay, 0, 1e6), within("tostart", o.ToStart, 0, 1e6), within("clip", o.Clip, 0, 1e12),
+		within("smoothing", o.Smoothing, 0, 0.999), within("gamma", o.Gamma, 0, 100), within("warmup", o.Warmup, 0, 1e6),
+		within("every", o.Every, 1e-3, 1e6), within("factor", o.Factor, 1e-6, 0.999999), within("wait", float64(o.Wait), 0, 1e6),
+		within("patience", float64(o.Patience), 0, 1e6), oneOf("keep", o.Keep, "accuracy", "loss", "last"),
+		oneOf("overfit", o.Overfit, "auto", "on", "off"), oneOf("scan", o.Scan, "auto", "on", "off"),
+		oneOf("export", o.Export, "float32", "float16", "int8"),
+		oneOf("numbers", o.Numbers, "float32", "tf32", "bf16"),
+		oneOf("direction", o.Direction, "", "horizontal", "any"), oneOf("augment", o.Augment, "", "none", "belt", "kiosk"),
+		within("mixup", o.Mixup, 0, 100), oneOf("balance", o.Balance, "", "none", "weights", "over", "under"),
+		oneOf("device", o.Device, "auto", "cpu", "cuda", "ref"), within("threads", float64(o.Threads), 0, 4096), within("workers", float64(o.Workers), 0, 4096),
+		o.augment().Check(),
+	} {
+		if err != nil {
+			return err
+		}
+	}
+	if o.Quantise != 0 && (o.Quantise < 2 || o.Quantise > 16) {
+		return fmt.Errorf("quantise=%d: not 0, nor 2 to 16", o.Quantise)
+	}
+	switch {
+	case o.Epochs == 0 && o.Probe == 0:
+		return errors.New("epochs=0: nothing would be learnt; probe=0.01 fits the heads on the network as it begins")
+	case o.Probe > 0 && o.Units > 0:
+		return fmt.Errorf("probe=%g fits heads without a hidden layer: leave units=%d out", o.Probe, o.Units)
+	case o.Probe > 0 && o.Quantise != 0:
+		return fmt.Errorf("probe=%g begins a training and quantise=%d ends one: they are two runs", o.Probe, o.Quantise)
+	}
+	if o.Quantise != 0 && (o.Start == "" || o.Export != "int8") {
+		return fmt.Errorf("quantise=%d fine-tunes a network that was trained: it needs start= and export=int8", o.Quantise)
+	}
+	if o.noValidation() && (o.Schedule == "plateau" || o.Patience > 0 || o.Keep != "last") {
+		return fmt.Errorf("val=%s: schedule=plateau, patience and keep=%s need validation pictures; keep=last does not", o.Val, o.Keep)
+	}
+	_, err := o.LayerRates()
+	return err
+}
+
+func needed(key, value string) error {
+	if value == "" {
+		return fmt.Errorf("%s= is missing; gleaner train --help shows what is needed", key)
+	}
+	return nil
+}
+
+// ValShare is the share of the training pictures that validate; ok is false where they are pictures of their own.
+func (o *Options) ValShare() (share float64, ok bool) {
+	share, err := strconv.ParseFloat(o.Val, 64)
+	return share, err == nil
+}
+
+func (o *Options) noValidation() bool {
+	share, ok := o.ValShare()
+	return ok && share == 0
+}
