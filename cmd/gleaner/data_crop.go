@@ -39,7 +39,7 @@ const cropKeys = `  detector=NAME         bundle by name or folder, or a .tflite
   tile-from=2000        longest side in pixels from which a picture is also looked at in tiles; 0: never
   tile=PIXELS           side of the smallest tiles; 0: a quarter of the picture's longest side
   overlap=0.25          share of a tile's side that neighbours have in common
-  mirror=yes            look at everything a second time, mirrored: yes or no
+  looks=4               how often the network looks at a part of a picture: 1; 2, also mirrored; 4, and twice at the whole undistorted
   format=, pattern=     how the pictures' labels are kept, as in data import
   workers=N             pictures at a time (as many as there are processors)
   review=PAGE           the page to write (SET.html)`
@@ -94,7 +94,7 @@ func parseCrop(args []string) (o cropOptions, err error) {
 	lists := map[string]*[]string{"classes": &o.crop.Classes, "supercategories": &o.crop.Supers}
 	floats := map[string]*float64{"min": &o.crop.Min, "doubt": &o.crop.Doubt, "margin": &o.crop.Margin, "overlap": &o.crop.Look.Overlap}
 	ints := map[string]*int{"most": &o.crop.Most, "size": &o.crop.Size, "min-side": &o.crop.MinSide, "tile-from": &o.crop.Look.TileFrom,
-		"tile": &o.crop.Look.Tile, "workers": &o.crop.Workers}
+		"tile": &o.crop.Look.Tile, "looks": &o.crop.Look.Looks, "workers": &o.crop.Workers}
 	for _, a := range args[1:] {
 		key, value, ok := strings.Cut(a, "=")
 		if !ok {
@@ -108,10 +108,6 @@ func parseCrop(args []string) (o cropOptions, err error) {
 			*f, err = strconv.ParseFloat(value, 64)
 		} else if n := ints[key]; n != nil {
 			*n, err = strconv.Atoi(value)
-		} else if key == "mirror" {
-			if o.crop.Look.Mirror = value == "yes"; !o.crop.Look.Mirror && value != "no" {
-				return o, fmt.Errorf("mirror=%s: yes or no", value)
-			}
 		} else {
 			return o, fmt.Errorf("%s: unknown key; gleaner data crop --help lists the keys", key)
 		}

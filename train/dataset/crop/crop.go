@@ -122,8 +122,8 @@ func (e *WantedError) Unwrap() error { return e.Err }
 
 // words are the options that an interrupted crop must go on with.
 func (o Options) words() string {
-	return fmt.Sprintf("label=%s min=%g doubt=%g most=%d size=%d fit=%s margin=%g min-side=%d tile-from=%d tile=%d overlap=%g mirror=%t", o.Label,
-		o.Min, o.Doubt, o.Most, o.Size, o.Fit, o.Margin, o.MinSide, o.Look.TileFrom, o.Look.Tile, o.Look.Overlap, o.Look.Mirror)
+	return fmt.Sprintf("label=%s min=%g doubt=%g most=%d size=%d fit=%s margin=%g min-side=%d tile-from=%d tile=%d overlap=%g looks=%d", o.Label,
+		o.Min, o.Doubt, o.Most, o.Size, o.Fit, o.Margin, o.MinSide, o.Look.TileFrom, o.Look.Tile, o.Look.Overlap, o.Look.Looks)
 }
 
 // stated are the super-categories that the labels themselves state, by class in lower case.

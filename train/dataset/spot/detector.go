@@ -1,5 +1,5 @@
-// Package spot finds objects in single pictures as thoroughly as a detector can: in the whole, in its mirror image, and in tiles
-// of it where it is large, and it makes one box of all that shows one object. What a network sees and how its answers are read is
+// Package spot finds objects in single pictures as thoroughly as a detector can: in the whole, in its mirror image, undistorted,
+// and in tiles of it where it is large, and it makes one box of all that shows one object. What a network sees and how its answers are read is
 // detect's; what becomes of the boxes is who asks's.
 package spot
 

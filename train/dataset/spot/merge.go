@@ -11,8 +11,8 @@ import (
 // seen is a detection in pixels of the whole picture, with the part of it that the network saw.
 type seen struct {
 	detect.Detection
-	view int  // which part
-	cut  bool // it goes up to a side of the part that is not one of the picture: there may be more of it
+	look
+	cut bool // it goes up to a side of the part that is not one of the picture: there may be more of it
 }
 
 // PartIoS is how much of a box lies inside a larger one of its class that it is taken for a part of, see Inside.
@@ -30,8 +30,9 @@ func cutOff(b detect.Box, part image.Rectangle, w, h int) bool {
 		part.Max.X < w && float32(part.Max.X)-b.X1 < near || part.Max.Y < h && float32(part.Max.Y)-b.Y1 < near
 }
 
-// merge makes one box of those that all views have of one object, class by class: whole ones before cut ones, likelier ones
-// first. Two boxes of one view are two objects, unless they nearly coincide: the network told them apart.
+// merge makes one box of those that all looks have of one object, class by class: whole ones before cut ones, likelier ones
+// first. Its sides are the mean of the whole ones', weighted by their scores, and its score is the best (weighted box fusion,
+// Solovyev et al. 2021, less its rescaling of scores). Two boxes of one look are two objects: the network told them apart.
 func merge(all []seen) []Found {
 	slices.SortStableFunc(all, func(a, b seen) int {
 		if a.cut != b.cut {
@@ -43,25 +44,59 @@ func merge(all []seen) []Found {
 		return cmp.Compare(b.Score, a.Score)
 	})
 	var kept []seen
+	var sums []sum
+next:
 	for _, c := range all {
-		if !slices.ContainsFunc(kept, func(k seen) bool { return k.Class == c.Class && sameThing(k, c) }) {
-			kept = append(kept, c)
+		for i, k := range kept {
+			if k.Class != c.Class || k.part == c.part && k.mirrored == c.mirrored {
+				continue
+			}
+			if k.Box.IoU(c.Box) > sameIoU {
+				if !c.cut && !k.cut && !sums[i].looks[look{c.part, c.mirrored}] {
+					sums[i].add(c)
+				}
+				continue next
+			}
+			if k.part != c.part && Inside(k.Box, c.Box) > PartIoS && (c.cut || c.Box.Area() < k.Box.Area()) {
+				continue next
+			}
 		}
+		kept = append(kept, c)
+		sums = append(sums, sum{looks: map[look]bool{}})
+		sums[len(sums)-1].add(c)
 	}
-	slices.SortStableFunc(kept, func(a, b seen) int { return cmp.Compare(b.Score, a.Score) })
 	found := make([]Found, len(kept))
 	for i, k := range kept {
+		k.Box = sums[i].mean()
 		found[i] = Found{k.Detection, k.cut}
 	}
+	slices.SortStableFunc(found, func(a, b Found) int { return cmp.Compare(b.Score, a.Score) })
 	return found
 }
 
-// sameThing tells whether c, which is less trusted than k, shows the same object.
-func sameThing(k, c seen) bool {
-	if k.Box.IoU(c.Box) > sameIoU {
-		return true
-	}
-	return k.view != c.view && Inside(k.Box, c.Box) > PartIoS && (c.cut || c.Box.Area() < k.Box.Area())
+// look is one run of the network.
+type look struct {
+	part     int
+	mirrored bool
+}
+
+// sum is the boxes of one object, each weighted by its score.
+type sum struct {
+	box    detect.Box
+	weight float32
+	looks  map[look]bool // each gives one box at most
+}
+
+func (s *sum) add(c seen) {
+	w := c.Score
+	s.box = detect.Box{X0: s.box.X0 + w*c.Box.X0, Y0: s.box.Y0 + w*c.Box.Y0, X1: s.box.X1 + w*c.Box.X1, Y1: s.box.Y1 + w*c.Box.Y1}
+	s.weight += w
+	s.looks[look{c.part, c.mirrored}] = true
+}
+
+func (s *sum) mean() detect.Box {
+	w := s.weight
+	return detect.Box{X0: s.box.X0 / w, Y0: s.box.Y0 / w, X1: s.box.X1 / w, Y1: s.box.Y1 / w}
 }
 
 // Inside is the intersection of two boxes over the smaller one's area, 0 to 1.
