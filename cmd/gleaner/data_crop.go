@@ -38,7 +38,7 @@ const cropKeys = `  detector=NAME         bundle by name or folder, or a .tflite
   min-side=N            do not cut out boxes whose shorter side has fewer pixels
   tile-from=2000        longest side in pixels from which a picture is also looked at in tiles; 0: never
   tile=PIXELS           side of the smallest tiles; 0: a quarter of the picture's longest side
-  overlap=0.25          share of a tile's side that neighbours have in common
+  overlap=0.5           share of a tile's side that neighbours have in common
   looks=4               how often the network looks at a part of a picture: 1; 2, also mirrored; 4, and twice at the whole undistorted
   format=, pattern=     how the pictures' labels are kept, as in data import
   workers=N             pictures at a time (as many as there are processors)

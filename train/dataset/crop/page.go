@@ -25,10 +25,11 @@ var pageHTML string
 
 var page = template.Must(template.New("page").Parse(pageHTML))
 
-// What the page has at most: pictures in each section, and problems. The rest stands in the file beside the set.
+// What the page has at most: pictures in each section, problems, and notes on a picture. The rest stands in the file beside the set.
 const (
 	shown         = 120
 	shownProblems = 500
+	notesShown    = 12
 	thumbSide     = 320 // longest side of a thumbnail, pixels
 )
 
@@ -149,7 +150,27 @@ func (t *thumbnails) figure(rec Record) figure {
 			f.Notes = append(f.Notes, m.Class+": labelled, and not found")
 		}
 	}
+	f.Notes = counted(f.Notes)
 	return f
+}
+
+// counted says once, with a number, what is said several times; the first notesShown.
+func counted(notes []string) (out []string) {
+	times := map[string]int{}
+	for _, n := range notes {
+		if times[n]++; times[n] == 1 {
+			out = append(out, n)
+		}
+	}
+	for i, n := range out {
+		if times[n] > 1 {
+			out[i] = fmt.Sprintf("%d × %s", times[n], n)
+		}
+	}
+	if more := len(out) - notesShown; more > 0 {
+		out = append(out[:notesShown], fmt.Sprintf("and %d more", more))
+	}
+	return out
 }
 
 // upright takes a box from the stored picture, w×h, to the upright one, as dataset.Upright does: turning back is the inverse.

@@ -17,8 +17,10 @@ type Options struct {
 	TileFrom int
 	// Tile is the side of the smallest tiles, pixels; 0: a quarter of the picture's longest side. Tiles of twice that side, and so
 	// on up to half of the picture's, are looked at as well: what is too large for one kind is whole in the next.
-	Tile    int
-	Overlap float64 // share of a tile's side that neighbours share, 0 to 0.9
+	Tile int
+	// Overlap is the share of a tile's side that neighbours have in common, 0 to 0.9: at a half, what is no larger than half a tile
+	// is whole in one of them.
+	Overlap float64
 	// Looks is how often the network looks at each part. 1: once, as the daemon does; 2: also at its mirror image; 4: and twice at the
 	// whole in a grey square, where the network would stretch it to one. Objects that are missed once are found then, at so
 	// many times the work.
@@ -26,7 +28,7 @@ type Options struct {
 }
 
 // DefaultOptions look four times, and tile pictures from 2,000 pixels on.
-func DefaultOptions() Options { return Options{TileFrom: 2000, Overlap: 0.25, Looks: 4} }
+func DefaultOptions() Options { return Options{TileFrom: 2000, Overlap: 0.5, Looks: 4} }
 
 // Check names the first option that is out of range, by its key on the command line.
 func (o Options) Check() error {
