@@ -14,6 +14,7 @@ import (
 	"gleaner/train/dataset"
 	"gleaner/train/device"
 	"gleaner/train/engine"
+	"gleaner/train/eval"
 	"gleaner/train/export"
 	"gleaner/train/export/parity"
 	"gleaner/train/net"
@@ -47,6 +48,7 @@ func (r *run) export() (*Result, error) {
 		if err != nil {
 			return nil, err
 		}
+		result.Answers = r.answers(j)
 		result.TestLoss, result.TestAcc, err = j.Score()
 		j.Close()
 		if err != nil {
@@ -58,6 +60,18 @@ func (r *run) export() (*Result, error) {
 	var err error
 	result.Bundle, result.Parity, err = r.writeBundle(m)
 	return result, err
+}
+
+// answers gathers what the network answers to the test pictures when j scores them, by head.
+func (r *run) answers(j *step.Judge) []*eval.Answers {
+	all := make([]*eval.Answers, len(r.net.Heads))
+	for h, head := range r.data.Heads() {
+		all[h] = &eval.Answers{Labels: head.Labels}
+	}
+	j.Answer = func(h, example int, p []float32, label int) {
+		all[h].P, all[h].Truth = append(all[h].P, p), append(all[h].Truth, label)
+	}
+	return all
 }
 
 // writeBundle writes the network as a file, compares the file with the network, and puts it into the run's folder.

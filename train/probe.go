@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"gleaner/train/dataset"
 	"gleaner/train/engine"
@@ -26,12 +25,12 @@ import (
 // can Distort Pretrained Features", 2022). With flip=true the mirrored pictures count as well.
 func (r *run) probe(ctx context.Context) error {
 	set := r.data.Train
-	x, err := r.features(ctx, plain{set}, "")
+	x, err := r.features(ctx, set, false)
 	if err != nil {
 		return err
 	}
 	if r.o.Flip {
-		more, err := r.features(ctx, mirrored{plain{set}}, "mirrored")
+		more, err := r.features(ctx, set, true)
 		if err != nil {
 			return err
 		}
@@ -97,31 +96,45 @@ func (r *run) judgeProbe() error {
 	return weights.Save(r.folder.Best(), r.net, r.data.Heads(), r.best, row)
 }
 
-// features are what the heads are fed for the examples of a set, from the cache where it has them. It is keyed by the network and
-// its first weights, the pictures and how they become numbers, and by the variant, which names what the set changes in them.
-func (r *run) features(ctx context.Context, set dataset.Set, variant string) ([][]float32, error) {
+// features are what the heads are fed for the examples of a set, mirrored or as they are, from the cache where it has them. It
+// holds those of the whole set that set is a part of, so that all parts share them, and is keyed by the network and its first
+// weights, the pictures and how they become numbers.
+func (r *run) features(ctx context.Context, set dataset.Set, mirror bool) ([][]float32, error) {
+	whole := set
+	part, isPart := set.(*dataset.Subset)
+	if isPart {
+		whole = part.Set
+	}
 	path := ""
 	if dir, err := os.UserCacheDir(); err == nil {
-		path = filepath.Join(dir, "gleaner", "features", r.featuresKey(set, variant)+".features")
+		path = filepath.Join(dir, "gleaner", "features", r.featuresKey(whole, mirror)+".features")
 	}
-	return features.Keep(path, set.Len(), func() ([][]float32, error) {
-		r.tell.note(fmt.Sprintf("the backbone looks at %d pictures, once: what it sees is kept in the cache", set.Len()))
+	all, err := features.Keep(path, whole.Len(), func() ([][]float32, error) {
+		r.tell.note(fmt.Sprintf("the backbone looks at %d pictures, once: what it sees is kept in the cache", whole.Len()))
 		if err := r.net.Load(r.backend, r.first); err != nil {
 			return nil, err
 		}
-		return r.look(ctx, set)
+		if mirror {
+			return r.look(ctx, mirrored{plain{whole}})
+		}
+		return r.look(ctx, plain{whole})
 	})
+	if err != nil || !isPart {
+		return all, err
+	}
+	of := make([][]float32, len(part.Index))
+	for at, i := range part.Index {
+		of[at] = all[i]
+	}
+	return of, nil
 }
 
-func (r *run) featuresKey(set dataset.Set, variant string) string {
+func (r *run) featuresKey(set dataset.Set, mirror bool) string {
 	h := sha256.New()
-	s, err := r.net.Summarise()
-	if err == nil {
-		var text strings.Builder
-		_ = s.Write(&text) // a Builder takes everything
-		h.Write([]byte(text.String()))
+	if s, err := r.net.Summarise(); err == nil {
+		_ = s.Write(h) // a hash takes everything
 	}
-	fmt.Fprintf(h, "\n%s %v %d %s %T\n%+v\n%s\n", variant, r.net.Input, r.o.Quantise, r.o.Numbers, r.backend.Backend, r.data.Input, r.data.Sum)
+	fmt.Fprintf(h, "\n%v %v %s %T\n%+v\n%s\n", mirror, r.net.Input, r.o.Numbers, r.backend.Backend, r.data.Input, r.data.Sum)
 	var b []byte
 	for _, v := range r.net.Vars() {
 		if net.IsHead(v.Name) {

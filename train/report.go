@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"gleaner/train/eval"
 	"gleaner/train/export/parity"
 	"gleaner/train/runs"
 )
@@ -54,6 +55,8 @@ type Result struct {
 	TestLoss float64  `json:"test_loss"`
 	TestAcc  float64  `json:"test_acc"`
 	Bundle   string   `json:"bundle"` // its folder
+	// Answers are what the best weights answer to the test pictures, by head; nil without such.
+	Answers []*eval.Answers `json:"-"`
 	// Parity is how the bundle's file answered beside the network; nil in a build without TensorFlow Lite.
 	Parity *parity.Report `json:"-"`
 }

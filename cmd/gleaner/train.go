@@ -26,6 +26,7 @@ import (
 
 func newTrain(restore func()) *cobra.Command {
 	var resume, asJSON bool
+	var folds int
 	c := &cobra.Command{
 		Use:   "train data=PICTURES out=FOLDER [key=value...]",
 		Short: "Train a classifier on labelled pictures, and leave a bundle that the daemon runs",
@@ -50,6 +51,9 @@ Keys, with what they are when not set:
 			signal.Ignore(syscall.SIGXFSZ)                  // a limit on the size of files is an error of the write, not a crash
 			defer context.AfterFunc(c.Context(), restore)() // a second signal ends at once
 			show := newTrainShow(c.OutOrStdout(), c.ErrOrStderr(), asJSON)
+			if folds > 0 {
+				return crossValidate(c.Context(), o, folds, resume, show)
+			}
 			result, err := train.Fit(c.Context(), o, resume, show.reporter())
 			show.close()
 			if result != nil {
@@ -59,6 +63,7 @@ Keys, with what they are when not set:
 		},
 	}
 	c.Flags().BoolVar(&resume, "resume", false, "go on with the run in out= where it stopped")
+	c.Flags().IntVar(&folds, "folds", 0, "cross-validate: train so many times, each time measured on another part of the pictures")
 	c.Flags().BoolVar(&asJSON, "json", false, "one line of JSON per epoch on standard output")
 	c.AddCommand(newTrainSummary())
 	return c

@@ -253,6 +253,14 @@ func (p *Pictures) Picture(i int) (capture.Image, error) {
 	return im, err
 }
 
+// Group names what picture i belongs together with; empty where nothing is known.
+func (p *Pictures) Group(i int) string {
+	if s, ok := p.source.(packed); ok {
+		return s.set.Examples[p.at[i]].Group
+	}
+	return ""
+}
+
 // Input writes picture i: as classify/prep does, and changed at random as Options.Augment says where r is not nil.
 func (p *Pictures) Input(dst []float32, i int, r *rand.Rand) error {
 	var src []byte

@@ -53,6 +53,25 @@ func (o *Options) Check() error {
 	if o.Quantise != 0 && (o.Quantise < 2 || o.Quantise > 16) {
 		return fmt.Errorf("quantise=%d: not 0, nor 2 to 16", o.Quantise)
 	}
+	if err := o.checkStart(); err != nil {
+		return err
+	}
+	if o.noValidation() && (o.Schedule == "plateau" || o.Patience > 0 || o.Keep != "last") {
+		return fmt.Errorf("val=%s: schedule=plateau, patience and keep=%s need validation pictures; keep=last does not", o.Val, o.Keep)
+	}
+	_, _, fold, err := o.fold()
+	if _, share := o.ValShare(); fold && (!share || o.Test != "") {
+		err = fmt.Errorf("fold=%s: its test pictures are a part of data=, and the validation pictures a share of the rest: test= and a val= of other pictures do not go with it", o.Fold)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = o.LayerRates()
+	return err
+}
+
+// checkStart tells what is wrong with how the training begins.
+func (o *Options) checkStart() error {
 	switch {
 	case o.Epochs == 0 && o.Probe == 0:
 		return errors.New("epochs=0: nothing would be learnt; probe=0.01 fits the heads on the network as it begins")
@@ -64,11 +83,7 @@ func (o *Options) Check() error {
 	if o.Quantise != 0 && (o.Start == "" || o.Export != "int8") {
 		return fmt.Errorf("quantise=%d fine-tunes a network that was trained: it needs start= and export=int8", o.Quantise)
 	}
-	if o.noValidation() && (o.Schedule == "plateau" || o.Patience > 0 || o.Keep != "last") {
-		return fmt.Errorf("val=%s: schedule=plateau, patience and keep=%s need validation pictures; keep=last does not", o.Val, o.Keep)
-	}
-	_, err := o.LayerRates()
-	return err
+	return nil
 }
 
 func needed(key, value string) error {

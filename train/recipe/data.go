@@ -59,30 +59,14 @@ func Open(ctx context.Context, o *Options, progress func(done, total int)) (*Dat
 		d.Skipped = append(d.Skipped, p.Skipped()...)
 		return p, nil
 	}
-	share, split := o.ValShare()
-	switch {
-	case !split:
-		d.Train = all
-		if d.Val, err = further(o.Val); err != nil {
-			return nil, fmt.Errorf("validation: %w", err)
-		}
-	case share == 0:
-		d.Train = all
-	default:
-		first, second, err := dataset.Split(all, share, o.Seed)
-		if err != nil {
-			return nil, err
-		}
-		d.Train = first
-		if second.Len() > 0 {
-			d.Val = second
-		}
+	if err := d.deal(ctx, o, all, further); err != nil {
+		return nil, err
 	}
 	if err := d.check(o); err != nil {
 		return nil, err
 	}
 	test := o.Test
-	if test == "" {
+	if test == "" && d.Test == nil {
 		test = dataset.TestSource(o.Data)
 	}
 	if test != "" && test != "none" {
@@ -91,6 +75,43 @@ func Open(ctx context.Context, o *Options, progress func(done, total int)) (*Dat
 		}
 	}
 	return d, nil
+}
+
+// deal takes the parts out of all pictures: those to train on, to validate on, and, in a cross-validation, to test on. further
+// opens pictures of their own.
+func (d *Data) deal(ctx context.Context, o *Options, all *dataset.Pictures, further func(string) (dataset.Set, error)) error {
+	share, ofAll := o.ValShare()
+	part, parts, fold, err := o.fold()
+	switch {
+	case err != nil:
+		return err
+	case fold:
+		f, err := dealFold(ctx, all, part, parts, share, o.Seed)
+		if err != nil {
+			return fmt.Errorf("data=%s: %w", o.Data, err)
+		}
+		d.Train, d.Test = f.train, f.test
+		if f.val != nil && f.val.Len() > 0 {
+			d.Val = f.val
+		}
+	case !ofAll:
+		d.Train = all
+		if d.Val, err = further(o.Val); err != nil {
+			return fmt.Errorf("validation: %w", err)
+		}
+	case share == 0:
+		d.Train = all
+	default:
+		first, second, err := dataset.Split(all, share, o.Seed)
+		if err != nil {
+			return err
+		}
+		d.Train = first
+		if second.Len() > 0 {
+			d.Val = second
+		}
+	}
+	return nil
 }
 
 // check finds what no training can make good.

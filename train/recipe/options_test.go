@@ -91,7 +91,7 @@ func TestCheck(t *testing.T) {
 		"out=":                             "out= is missing",
 		"size=-1":                          "size=-1: not in 0 to 4096",
 		"colour=cmyk":                      "colour=cmyk: not one of ",
-		"epochs=0":                         "epochs=0: not in 1 to",
+		"epochs=0":                         "epochs=0: nothing would be learnt",
 		"batch=0":                          "batch=0: not in 1 to",
 		"optimiser=lion":                   "optimiser=lion: not one of sgd, adam, adamw",
 		"lr=-1":                            "lr=-1: not in ",

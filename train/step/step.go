@@ -185,6 +185,9 @@ type Judge struct {
 	In      [][]float32 // of the last batch
 	out     [][]float32 // by head: logits [batch classes]
 	batch   int
+	// Answer, if not nil, is told by Score what the network answers: by head and example, each class's probability, and the
+	// example's own class. Examples whose class is not known are left out.
+	Answer func(head, example int, p []float32, label int)
 }
 
 // NewJudge compiles the evaluation of a set. Close ends it.
@@ -231,6 +234,9 @@ func (j *Judge) Score() (loss, accuracy float64, err error) {
 					continue
 				}
 				z := logits[i*classes : (i+1)*classes]
+				if j.Answer != nil {
+					j.Answer(h, b.Example[i], softmax(z), l)
+				}
 				part := crossEntropy(z, l)
 				if loss += part; math.IsNaN(part) || math.IsInf(part, 0) {
 					return part, 0, nil // j.In still holds the batch
@@ -245,6 +251,15 @@ func (j *Judge) Score() (loss, accuracy float64, err error) {
 		j.feed.Release(b)
 	}
 	return loss / float64(j.n), float64(right) / float64(max(1, answers)), nil
+}
+
+// softmax are the probabilities that logits stand for.
+func softmax(z []float32) []float32 {
+	p := make([]float32, len(z))
+	for k := range z {
+		p[k] = float32(math.Exp(-crossEntropy(z, k)))
+	}
+	return p
 }
 
 // crossEntropy is -log softmax(z)_l, in double precision.

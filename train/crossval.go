@@ -1,0 +1,71 @@
+package train
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"gleaner/train/eval"
+	"gleaner/train/recipe"
+)
+
+// CrossValidation is what a way to train is worth on the pictures at hand: each of k parts is answered once, by a network that was
+// trained on the others and never saw it.
+type CrossValidation struct {
+	Folds    []*Result     `json:"folds"`
+	MacroF1  []float64     `json:"macro_f1"` // by fold
+	Mean     float64       `json:"mean"`     // of MacroF1
+	Accuracy eval.Share    `json:"accuracy"` // over all pictures, Wilson
+	Pooled   eval.Averages `json:"pooled"`   // over all pictures, bootstrap
+	Classes  []eval.Class  `json:"classes"`  // over all pictures
+	// Answers are those to all pictures, of the first head, fold by fold.
+	Answers *eval.Answers `json:"-"`
+}
+
+// CrossValidate trains k times, each fold in a folder of its own below o.Out. Folds that were finished before are not trained
+// again when resume is set, and one that was interrupted goes on. tell hears of all of them.
+func CrossValidate(ctx context.Context, o recipe.Options, k int, resume bool, tell Reporter) (*CrossValidation, error) {
+	if k < 2 {
+		return nil, &InputError{fmt.Errorf("folds=%d: a cross-validation has at least 2", k)}
+	}
+	c := &CrossValidation{Answers: &eval.Answers{}}
+	out := o.Out
+	if out == "" {
+		return nil, &InputError{o.Check()}
+	}
+	for i := range k {
+		tell.note(fmt.Sprintf("fold %d of %d", i+1, k))
+		o.Out, o.Fold = filepath.Join(out, fmt.Sprintf("fold%d", i+1)), fmt.Sprintf("%d/%d", i+1, k)
+		r, err := Fit(ctx, o, resume && isDir(o.Out), tell)
+		if err != nil {
+			return nil, fmt.Errorf("fold %d: %w", i+1, err)
+		}
+		a := r.Answers[0]
+		c.Folds = append(c.Folds, r)
+		c.MacroF1 = append(c.MacroF1, eval.Average(len(a.Labels), a.Truth, bests(a)).MacroF1.Value)
+		c.Mean += c.MacroF1[i] / float64(k)
+		c.Answers.Labels = a.Labels
+		c.Answers.P, c.Answers.Truth = append(c.Answers.P, a.P...), append(c.Answers.Truth, a.Truth...)
+	}
+	s, err := eval.Summarise(c.Answers)
+	if err != nil {
+		return nil, err
+	}
+	c.Accuracy, c.Classes = s.Accuracy, s.Classes
+	c.Pooled = eval.Average(len(c.Answers.Labels), c.Answers.Truth, bests(c.Answers))
+	return c, nil
+}
+
+func bests(a *eval.Answers) []int {
+	best := make([]int, len(a.P))
+	for i, p := range a.P {
+		best[i] = eval.Best(p)
+	}
+	return best
+}
+
+func isDir(path string) bool {
+	st, err := os.Stat(path)
+	return err == nil && st.IsDir()
+}

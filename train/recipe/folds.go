@@ -1,0 +1,106 @@
+package recipe
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"runtime"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"gleaner/train/dataset"
+	"gleaner/train/dataset/pack"
+	"gleaner/train/dataset/similar"
+	"gleaner/train/dataset/split"
+)
+
+// fold is which part of how many is the test's, from 1; ok is false where there is no cross-validation.
+func (o *Options) fold() (part, parts int, ok bool, err error) {
+	if o.Fold == "" {
+		return 0, 0, false, nil
+	}
+	a, b, _ := strings.Cut(o.Fold, "/")
+	part, err1 := strconv.Atoi(a)
+	parts, err2 := strconv.Atoi(b)
+	if err1 != nil || err2 != nil || parts < 2 || part < 1 || part > parts {
+		return 0, 0, false, fmt.Errorf("fold=%s: not of the form 2/5, the second of five parts", o.Fold)
+	}
+	return part, parts, true, nil
+}
+
+// folded are a fold's parts; val is nil where no share is validation.
+type folded struct{ train, val, test *dataset.Subset }
+
+// dealFold deals the pictures for one fold of a cross-validation. What belongs together, one group, one source or near copies,
+// stays in one part, in the fold as in what is cut from the rest for validation.
+func dealFold(ctx context.Context, all *dataset.Pictures, part, parts int, val float64, seed uint64) (*folded, error) {
+	examples, cluster, err := kinship(ctx, all)
+	if err != nil {
+		return nil, err
+	}
+	fold, err := split.Folds(examples, cluster, parts, seed)
+	if err != nil {
+		return nil, err
+	}
+	f := &folded{train: &dataset.Subset{Set: all}, test: &dataset.Subset{Set: all}}
+	for i, p := range fold {
+		if p == part-1 {
+			f.test.Index = append(f.test.Index, i)
+		} else {
+			f.train.Index = append(f.train.Index, i)
+		}
+	}
+	if val == 0 {
+		return f, nil
+	}
+	var rest []pack.Example
+	var kin []int
+	for _, i := range f.train.Index {
+		rest, kin = append(rest, examples[i]), append(kin, cluster[i])
+	}
+	piece, err := split.Parts(rest, kin, []float64{1 - val, val}, seed)
+	if err != nil {
+		return nil, err
+	}
+	from := f.train.Index
+	f.train, f.val = &dataset.Subset{Set: all}, &dataset.Subset{Set: all}
+	for at, i := range from {
+		if piece[at] == 1 {
+			f.val.Index = append(f.val.Index, i)
+		} else {
+			f.train.Index = append(f.train.Index, i)
+		}
+	}
+	return f, nil
+}
+
+// kinship says of each picture its class, group and source, as split wants them, and the cluster of near copies that it is in.
+func kinship(ctx context.Context, all *dataset.Pictures) (examples []pack.Example, cluster []int, err error) {
+	n := all.Len()
+	examples = make([]pack.Example, n)
+	hashes := make([]uint64, n)
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	for i := range n {
+		e := &examples[i]
+		e.Class, e.Group = all.Heads()[0].Labels[all.Label(i, 0)], all.Group(i)
+		e.Source.Path = all.Name(i)
+		e.Source.SHA256 = sha256.Sum256([]byte(e.Source.Path))
+		g.Go(func() error {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			im, err := all.Picture(i)
+			if err == nil {
+				hashes[i], err = similar.Hash(im)
+			}
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, nil, err
+	}
+	return examples, similar.Clusters(n, similar.Pairs(hashes, nil)), nil
+}
