@@ -37,8 +37,8 @@ type Result struct {
 	Truth      *Truth   `json:"truth,omitempty"`
 	Identity   [32]byte `json:"-"` // of the set
 
-	Records  []Record       `json:"-"` // of each picture looked at, by path
-	Problems []pack.Problem `json:"-"` // files and names, not boxes
+	Records  []Record       `json:"-"`        // of each picture looked at, by path
+	Problems []pack.Problem `json:"problems"` // files and names, not boxes
 	root     string
 	o        Options
 }
@@ -81,8 +81,11 @@ func Crop(ctx context.Context, path string, list *labels.List, d *spot.Detector,
 	if err := oneClassEach(list, o.Label); err != nil {
 		return nil, &WantedError{err}
 	}
-	_, err = os.Stat(path)
-	j, err := openJournal(BoxesFile(path), head{d.ID(), labelled, o.words()}, errors.Is(err, fs.ErrNotExist))
+	fresh, err := begun(path)
+	if err != nil {
+		return nil, err
+	}
+	j, err := openJournal(BoxesFile(path), head{d.ID(), labelled, o.words()}, fresh)
 	if err != nil {
 		return nil, &WantedError{err}
 	}
@@ -109,6 +112,20 @@ func Crop(ctx context.Context, path string, list *labels.List, d *spot.Detector,
 		return r, errors.Join(ErrNothing, os.Remove(path))
 	}
 	return r, err
+}
+
+// begun tells whether there is no set at path yet. One that is finished is an error, fs.ErrExist, and so is a file of another kind.
+func begun(path string) (fresh bool, err error) {
+	s, err := pack.Open(path)
+	switch {
+	case err == nil:
+		return false, errors.Join(fmt.Errorf("%s is finished already: %w", path, fs.ErrExist), s.Close())
+	case errors.Is(err, fs.ErrNotExist):
+		return true, nil
+	case errors.Is(err, pack.ErrUnfinished):
+		return false, nil
+	}
+	return false, err
 }
 
 // WantedError is an error about what was asked for.
