@@ -97,7 +97,7 @@ func dataError(err error) error {
 }
 
 func newDataLook() *cobra.Command {
-	var out string
+	var out, backbone string
 	var asJSON, plain bool
 	c := &cobra.Command{Use: "look SET", Short: "See what a data set holds and what is odd about it, as a page",
 		Long: `See what a data set holds: counts, sizes, copies and near copies, likely label errors, unusual light and blur. It writes one page
@@ -111,7 +111,7 @@ with pictures, SET.html. Label errors are found by a classifier on a backbone's 
 			defer s.Close()
 			var o look.Options
 			if !plain {
-				if o.Features, err = dataFeatures(c.Context(), s, c.ErrOrStderr()); err != nil {
+				if o.Features, err = dataFeatures(c.Context(), s, backbone, c.ErrOrStderr()); err != nil {
 					return fmt.Errorf("%w (without label errors: --plain)", err)
 				}
 			}
@@ -133,6 +133,7 @@ with pictures, SET.html. Label errors are found by a classifier on a backbone's 
 	c.Flags().StringVarP(&out, "out", "o", "", "the page to write (SET.html)")
 	c.Flags().BoolVar(&asJSON, "json", false, "JSON instead of a page")
 	c.Flags().BoolVar(&plain, "plain", false, "do not look for label errors, which takes a backbone")
+	c.Flags().StringVar(&backbone, "backbone", "", "a .tflite file whose only output is taken for features (the network that setup fetched)")
 	return c
 }
 
@@ -172,17 +173,22 @@ func lookText(w io.Writer, r *look.Report, page string) error {
 	return err
 }
 
-// dataFeatures are the answers of the backbone that setup fetched, kept in the user's cache.
-func dataFeatures(ctx context.Context, s *pack.Set, stderr io.Writer) ([][]float32, error) {
-	backbone, in, err := imprint.Backbone(ctx, nativeDir(), min(s.Format.Width, 160))
+// dataFeatures are the answers of a backbone, a .tflite file or else the one that setup fetched, kept in the user's cache.
+func dataFeatures(ctx context.Context, s *pack.Set, file string, stderr io.Writer) ([][]float32, error) {
+	o := features.Options{Progress: progress(stderr, "pictures")}
+	var err error
+	if file != "" {
+		o.Backbone, o.Input, err = imprint.BackboneFile(file)
+	} else {
+		o.Backbone, o.Input, err = imprint.Backbone(ctx, nativeDir(), min(s.Format.Width, 160))
+	}
 	if err != nil {
 		return nil, err
 	}
-	cache, err := os.UserCacheDir()
-	if err == nil {
-		cache = filepath.Join(cache, "gleaner", "features")
+	if cache, err := os.UserCacheDir(); err == nil {
+		o.Cache = filepath.Join(cache, "gleaner", "features")
 	}
-	return features.Of(ctx, s, features.Options{Backbone: backbone, Input: in, Cache: cache, Progress: progress(stderr, "pictures")})
+	return features.Of(ctx, s, o)
 }
 
 func newDataSplit() *cobra.Command {

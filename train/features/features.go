@@ -1,5 +1,6 @@
 // Package features computes what a frozen backbone sees in the examples of a data set, once: the answers are kept in a cache on
-// disk, keyed by the backbone's bytes, how pixels become its input, and the set's identity. It trains nothing.
+// disk, keyed by the backbone's bytes, how pixels become its input, and the examples' pixels: a label that was put right costs
+// nothing. It trains nothing.
 package features
 
 import (
@@ -44,7 +45,7 @@ func Of(ctx context.Context, s *pack.Set, o Options) ([][]float32, error) {
 	}
 	path := ""
 	if o.Cache != "" {
-		path = filepath.Join(o.Cache, key(file, o.Input, s.Identity)+".features")
+		path = filepath.Join(o.Cache, key(file, o.Input, s)+".features")
 		f, err := load(path, len(s.Examples))
 		if err == nil {
 			return f, nil
@@ -65,7 +66,7 @@ func Of(ctx context.Context, s *pack.Set, o Options) ([][]float32, error) {
 	return f, nil
 }
 
-func key(model []byte, in bundle.Input, identity [32]byte) string {
+func key(model []byte, in bundle.Input, s *pack.Set) string {
 	spec, err := json.Marshal(in)
 	if err != nil {
 		panic(err) // numbers and strings
@@ -74,7 +75,10 @@ func key(model []byte, in bundle.Input, identity [32]byte) string {
 	sum := sha256.Sum256(model)
 	h.Write(sum[:])
 	h.Write(spec)
-	h.Write(identity[:])
+	fmt.Fprintf(h, "%+v\n", s.Format)
+	for _, e := range s.Examples {
+		fmt.Fprintf(h, "%x %g %08x\n", e.Source.SHA256, e.Box, e.CRC)
+	}
 	return fmt.Sprintf("%x", h.Sum(nil)[:16])
 }
 

@@ -4,6 +4,9 @@ import (
 	"path/filepath"
 	"reflect"
 	"testing"
+
+	"gleaner/model/bundle"
+	"gleaner/train/dataset/pack"
 )
 
 func TestCacheKeepsFeatures(t *testing.T) {
@@ -18,6 +21,29 @@ func TestCacheKeepsFeatures(t *testing.T) {
 	}
 	if _, err := load(path, 3); err == nil {
 		t.Error("features of another number of examples are taken")
+	}
+}
+
+// TestKey names the cache's file by what decides the features, and by nothing else.
+func TestKey(t *testing.T) {
+	set := func(class string, crc uint32) *pack.Set {
+		return &pack.Set{Format: pack.Format{Width: 9, Height: 9}, Examples: []pack.Example{{Class: class, CRC: crc}}}
+	}
+	in := bundle.Input{Width: 9}
+	first := key([]byte("net"), in, set("can", 1))
+	if key([]byte("net"), in, set("bag", 1)) != first {
+		t.Error("a label that was put right makes other features")
+	}
+	for what, k := range map[string]string{
+		"other pixels":      key([]byte("net"), in, set("can", 2)),
+		"another backbone":  key([]byte("nut"), in, set("can", 1)),
+		"another input":     key([]byte("net"), bundle.Input{Width: 8}, set("can", 1)),
+		"one example more":  key([]byte("net"), in, &pack.Set{Format: set("", 1).Format, Examples: make([]pack.Example, 2)}),
+		"of another format": key([]byte("net"), in, &pack.Set{Examples: set("can", 1).Examples}),
+	} {
+		if k == first {
+			t.Errorf("%s make the same features", what)
+		}
 	}
 }
 

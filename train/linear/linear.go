@@ -1,5 +1,6 @@
-// Package linear is multinomial logistic regression on feature vectors: the quick, convex classifier that label errors are
-// found with and that frozen features are judged by. Networks are in train/net.
+// Package linear is quick, convex classifiers on feature vectors: multinomial logistic regression, which frozen features are judged
+// by, and least squares without one part of the examples after the other, which label errors are found with. Networks are in
+// train/net.
 package linear
 
 import (
@@ -189,32 +190,4 @@ func (p *problem) gradient(to, at []float64) {
 	for j, v := range at[:p.k*d] {
 		to[j] += p.decay / float64(d) * v
 	}
-}
-
-// OutOfFold answers each example by a classifier that was fitted on the folds without it; fold is each example's fold, 0 to
-// folds-1.
-func OutOfFold(features [][]float32, labels []int, k int, fold []int, folds int, o Options) ([][]float32, error) {
-	out := make([][]float32, len(features))
-	for f := range folds {
-		var in, ask [][]float32
-		var inLabels, at []int
-		for i := range features {
-			if fold[i] == f {
-				ask, at = append(ask, features[i]), append(at, i)
-			} else {
-				in, inLabels = append(in, features[i]), append(inLabels, labels[i])
-			}
-		}
-		if len(ask) == 0 {
-			continue
-		}
-		m, err := Fit(in, inLabels, k, o)
-		if err != nil {
-			return nil, fmt.Errorf("fold %d: %w", f, err)
-		}
-		for i, p := range m.Probabilities(ask) {
-			out[at[i]] = p
-		}
-	}
-	return out, nil
 }

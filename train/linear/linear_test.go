@@ -93,19 +93,3 @@ func TestRefusals(t *testing.T) {
 }
 
 func failed(_ *Model, err error) error { return err }
-
-func TestOutOfFold(t *testing.T) {
-	x, y := blobs(120, 8, 3, 0.5, 7)
-	y[0] = 1 // a wrong label
-	fold := make([]int, len(x))
-	for i := range fold {
-		fold[i] = i % 5
-	}
-	p, err := OutOfFold(x, y, 3, fold, 5, Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if p[0][1] > 0.2 || p[0][0] < 0.7 {
-		t.Errorf("the wrongly labelled one gets %v", p[0])
-	}
-}

@@ -47,9 +47,9 @@ type Report struct {
 	// those between classes come first: they are label errors or leaks.
 	Copies []Finding `json:"copies"`
 	Near   []Finding `json:"near"`
-	// Labels are likely label errors, the likeliest first: Score is how much more probable another class is, -1 to 1, by a
-	// classifier that did not see the example (confident learning's normalised margin, Northcutt et al. 2021). Nil without
-	// features.
+	// Labels are likely label errors, the likeliest first: Score is how much more probable another class is, about -1 to 1, by a
+	// classifier that did not see the example (confident learning's normalised margin, Northcutt et al. 2021). Examples that are
+	// alone in their class are left out. Nil without features.
 	Labels []Finding `json:"labels"`
 	// Light are the darkest and brightest, Blurred the least sharp: Score is how many spreads they lie off the median, at least
 	// outlier.
@@ -227,34 +227,39 @@ func spreads(v []float64) []float64 {
 	return out
 }
 
+// parts is into how many parts the examples are dealt: what judges one saw the others.
+const parts = 10
+
 // labels ranks the examples by how unlikely their label is to a classifier that was fitted without them and without what is
-// near to them.
+// near to them. A class with one example says nothing about it.
 func (r *Report) labels(s *pack.Set, o Options, cluster []int) error {
 	if len(o.Features) != len(s.Examples) {
 		return fmt.Errorf("%d feature vectors for %d examples", len(o.Features), len(s.Examples))
 	}
 	names, count := pack.Classes(s.Examples)
-	if len(names) < 2 || count[names[len(names)-1]] < 2 {
+	if len(names) < 2 {
 		return nil // said by warn
 	}
 	labels := make([]int, len(s.Examples))
 	for i, e := range s.Examples {
 		labels[i] = slices.Index(names, e.Class)
 	}
-	folds := min(5, count[names[len(names)-1]])
-	shares := make([]float64, folds)
+	shares := make([]float64, parts)
 	for i := range shares {
-		shares[i] = 1 / float64(folds)
+		shares[i] = 1.0 / parts
 	}
 	fold, err := split.Parts(s.Examples, cluster, shares, o.Seed)
 	if err != nil {
 		return err
 	}
-	p, err := linear.OutOfFold(o.Features, labels, len(names), fold, folds, linear.Options{})
+	p, _, err := linear.LeaveOut(o.Features, labels, len(names), fold, parts)
 	if err != nil {
 		return fmt.Errorf("look for label errors: %w", err)
 	}
 	for i, q := range p {
+		if count[s.Examples[i].Class] < 2 {
+			continue
+		}
 		best := -1
 		for k := range q {
 			if k != labels[i] && (best < 0 || q[k] > q[best]) {
