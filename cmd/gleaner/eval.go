@@ -21,6 +21,8 @@ const evalKeys = `  bundle=DIR        the bundle to judge; a run's is in its fol
   old=DIR           another bundle, asked about the same pictures: is the first one better?
   out=PAGE          a page to write, .html, that needs nothing else
   purity=0.95,...   purities that thresholds are solved for, each 0.5 to below 1 (0.95,0.98,0.99)
+  mix=CLASS:SHARE,...  how often each class comes where the bundle will work, such as can:0.5,glass:0.3,paper:0.2: what the
+                    thresholds are solved for (as in the pictures)
   worst=N           how many of the worst errors are shown (24)
   workers=N         pictures at a time (as many as there are processors)`
 
@@ -79,6 +81,10 @@ func parseEval(args []string) (o evalOptions, err error) {
 			o.judge.Workers, err = strconv.Atoi(value)
 		case "purity":
 			o.judge.Purity, err = numbers(value)
+		case "mix":
+			if o.judge.Mix, err = parts(value); err != nil {
+				return o, err
+			}
 		default:
 			return o, fmt.Errorf("%s: unknown key; gleaner eval --help lists the keys", key)
 		}
@@ -110,6 +116,25 @@ func numbers(list string) (all []float64, err error) {
 	return all, nil
 }
 
+// parts reads a mix of classes such as can:0.5,glass:0.5. A class may have colons in its name, the last one counts.
+func parts(list string) (all []judge.Part, err error) {
+	for part := range strings.SplitSeq(list, ",") {
+		if part = strings.TrimSpace(part); part == "" {
+			continue
+		}
+		at := strings.LastIndex(part, ":")
+		if at < 1 {
+			return nil, fmt.Errorf("mix=%s: %s is not of the form class:share", list, part)
+		}
+		share, err := strconv.ParseFloat(part[at+1:], 64)
+		if err != nil {
+			return nil, fmt.Errorf("mix=%s: %s is not a number", list, part[at+1:])
+		}
+		all = append(all, judge.Part{Label: part[:at], Share: share})
+	}
+	return all, nil
+}
+
 // run judges and prints.
 func (o *evalOptions) run(c *cobra.Command, asJSON bool) error {
 	data, err := dataset.OpenStored(o.data)
@@ -137,7 +162,7 @@ func (o *evalOptions) run(c *cobra.Command, asJSON bool) error {
 		return evalError(err)
 	}
 	if o.out != "" {
-		if err := writeFile(o.out, func(w io.Writer) error { return r.WriteHTML(w, data) }); err != nil {
+		if err := writeFile(o.out, func(w io.Writer) error { return r.WriteHTML(w, data, nil) }); err != nil {
 			return evalError(err)
 		}
 	}

@@ -57,6 +57,14 @@ type packed struct {
 	labels []string
 }
 
+// exampleOf is example i as its data set file has it; empty where the source is none.
+func exampleOf(s source, i int) (e pack.Example) {
+	if p, ok := s.(packed); ok {
+		e = p.set.Examples[i]
+	}
+	return e
+}
+
 func (p packed) Len() int         { return len(p.set.Examples) }
 func (p packed) Labels() []string { return p.labels }
 func (p packed) Label(i int) int  { return slices.Index(p.labels, p.set.Examples[i].Class) }

@@ -254,11 +254,11 @@ func (p *Pictures) Picture(i int) (capture.Image, error) {
 }
 
 // Group names what picture i belongs together with; empty where nothing is known.
-func (p *Pictures) Group(i int) string {
-	if s, ok := p.source.(packed); ok {
-		return s.set.Examples[p.at[i]].Group
-	}
-	return ""
+func (p *Pictures) Group(i int) string { return exampleOf(p.source, p.at[i]).Group }
+
+// Attributes are what else the label of picture i says, such as the camera; nil where that is nothing.
+func (p *Pictures) Attributes(i int) map[string]string {
+	return exampleOf(p.source, p.at[i]).Attributes
 }
 
 // Input writes picture i: as classify/prep does, and changed at random as Options.Augment says where r is not nil.

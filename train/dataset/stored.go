@@ -74,18 +74,8 @@ func (s *Stored) Skipped() []pictures.Skipped { return s.source.Skipped() }
 
 // Group names what picture i belongs together with, such as a session or an object; empty where nothing is known, and always
 // for what is not a data set file.
-func (s *Stored) Group(i int) string {
-	if s.set == nil {
-		return ""
-	}
-	return s.set.Examples[i].Group
-}
+func (s *Stored) Group(i int) string { return exampleOf(s.source, i).Group }
 
 // Attributes are what else the label of picture i says, such as the camera; nil where that is nothing, and always for what is
 // not a data set file. The caller does not change them.
-func (s *Stored) Attributes(i int) map[string]string {
-	if s.set == nil {
-		return nil
-	}
-	return s.set.Examples[i].Attributes
-}
+func (s *Stored) Attributes(i int) map[string]string { return exampleOf(s.source, i).Attributes }

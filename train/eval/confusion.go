@@ -72,7 +72,11 @@ func Wilson(good, n int) Share {
 	if n == 0 {
 		return Share{math.NaN(), 0, 1}
 	}
-	p, m := float64(good)/float64(n), float64(n)
+	return WilsonOf(float64(good)/float64(n), float64(n))
+}
+
+// WilsonOf is Wilson for a share p, 0 to 1, of m pictures, more than 0, which need not be whole: what weighted ones are worth.
+func WilsonOf(p, m float64) Share {
 	centre := (p + z95*z95/(2*m)) / (1 + z95*z95/m)
 	half := z95 / (1 + z95*z95/m) * math.Sqrt(p*(1-p)/m+z95*z95/(4*m*m))
 	return Share{p, max(0, centre-half), min(1, centre+half)}

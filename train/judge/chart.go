@@ -15,20 +15,25 @@ const (
 	chartTop, chartRight   = 26.0, 14.0
 )
 
-// axes turns values into places. X runs from 0 to 1, Y from floor to 1.
-type axes struct{ floor float64 }
+// axes turns values into places: X runs from x0 to x1, Y from y0 to y1.
+type axes struct{ x0, x1, y0, y1 float64 }
 
-func (a axes) x(v float64) float64 { return chartLeft + v*(chartSide-chartLeft-chartRight) }
+// shareAxes are axes of shares: X from 0 to 1, Y from floor to 1.
+func shareAxes(floor float64) axes { return axes{0, 1, floor, 1} }
+
+func (a axes) x(v float64) float64 {
+	return chartLeft + (v-a.x0)/(a.x1-a.x0)*(chartSide-chartLeft-chartRight)
+}
 
 func (a axes) y(v float64) float64 {
-	share := (v - a.floor) / (1 - a.floor)
+	share := (v - a.y0) / (a.y1 - a.y0)
 	return chartSide - chartBottom - min(max(share, 0), 1)*(chartSide-chartBottom-chartTop)
 }
 
 // tick is a number at an axis.
 type tick struct {
 	At   float64
-	Text string // percent
+	Text string
 }
 
 // chart is what the page's template draws; places are in the drawing's units.
@@ -37,9 +42,9 @@ type chart struct {
 	X, Y                           []tick
 	XName, YName, Title, Text      string
 	Diagonal                       bool // from 0,0 to 1,1: where the points of perfect answers lie
-	Line                           string
+	Lines                          []curve
 	Points                         []point
-	Targets                        []tick
+	Targets, Marks                 []tick // lines across, and up
 }
 
 // point is a disc with an interval up and down.
@@ -48,16 +53,33 @@ type point struct {
 	Text               string
 }
 
-// newChart has axes and no data.
+// newChart has axes, five numbers at each that are shares, and no data.
 func newChart(a axes) *chart {
-	c := &chart{Side: chartSide, Left: a.x(0), Right: a.x(1), Top: a.y(1), Bottom: a.y(a.floor)}
+	c := bare(a)
 	for k := range 6 {
-		v := float64(k) / 5
+		v := a.x0 + (a.x1-a.x0)*float64(k)/5
 		c.X = append(c.X, tick{a.x(v), percent(v)})
-		v = a.floor + (1-a.floor)*v
+		v = a.y0 + (a.y1-a.y0)*float64(k)/5
 		c.Y = append(c.Y, tick{a.y(v), percent(v)})
 	}
 	return c
+}
+
+// bare has axes and no numbers.
+func bare(a axes) *chart {
+	return &chart{Side: chartSide, Left: a.x(a.x0), Right: a.x(a.x1), Top: a.y(a.y1), Bottom: a.y(a.y0)}
+}
+
+// curve is a line through points. Class is what the page's style knows it by.
+type curve struct{ Class, Points string }
+
+// trace is a line through values, in the order of x.
+func (a axes) trace(class string, x, y []float64) curve {
+	var line strings.Builder
+	for i := range x {
+		fmt.Fprintf(&line, "%.1f,%.1f ", a.x(x[i]), a.y(y[i]))
+	}
+	return curve{class, strings.TrimSpace(line.String())}
 }
 
 func percent(v float64) string { return fmt.Sprintf("%g", math.Round(1000*v)/10) }
@@ -65,7 +87,7 @@ func percent(v float64) string { return fmt.Sprintf("%g", math.Round(1000*v)/10)
 // reliability is the reliability diagram (DeGroot and Fienberg 1983): the share of right answers against confidence. The area of
 // a disc is the share of the pictures that it stands for.
 func reliability(title string, c *Calibration) *chart {
-	a := axes{}
+	a := shareAxes(0)
 	d := newChart(a)
 	d.Title, d.Diagonal, d.XName, d.YName = title, true, "confidence, %", "right, %"
 	d.Text = "log loss " + c.LogLoss() + "; " + c.Calibration.String()
@@ -82,21 +104,21 @@ func reliability(title string, c *Calibration) *chart {
 }
 
 // coverage is the precision-coverage curve, with a line for each purity that was wanted.
-func coverage(curve []eval.Coverage, purity []Purity) *chart {
+func coverage(points []eval.Coverage, purity []Purity) *chart {
 	least := 0.9
-	for _, p := range curve {
+	for _, p := range points {
 		least = min(least, math.Floor(10*p.Precision)/10)
 	}
-	a := axes{max(least, 0)}
+	a := shareAxes(max(least, 0))
 	d := newChart(a)
 	d.Title, d.XName, d.YName = "precision and coverage", "pictures that get an answer, %", "right among them, %"
-	var line strings.Builder
-	for _, p := range curve {
-		fmt.Fprintf(&line, "%.1f,%.1f ", a.x(p.Coverage), a.y(p.Precision))
+	var x, y []float64
+	for _, p := range points {
+		x, y = append(x, p.Coverage), append(y, p.Precision)
 	}
-	d.Line = strings.TrimSpace(line.String())
+	d.Lines = []curve{a.trace("", x, y)}
 	for _, p := range purity {
-		if p.Target >= a.floor {
+		if p.Target >= a.y0 {
 			d.Targets = append(d.Targets, tick{a.y(p.Target), percent(p.Target)})
 		}
 	}

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	"gleaner/train/dataset"
 	"gleaner/train/eval"
 )
 
@@ -39,9 +38,13 @@ func (r *Report) figures(a *eval.Answers, units [][]int, o *Options) error {
 			return err
 		}
 	}
-	r.Purity = []Purity{}
+	r.Purity, r.Mix = []Purity{}, o.Mix
+	mix, err := shares(o.Mix, a)
+	if err != nil {
+		return err
+	}
 	for _, target := range o.Purity {
-		p, err := purity(a, units, target)
+		p, err := purity(a, units, target, mix)
 		if err != nil {
 			return err
 		}
@@ -162,34 +165,8 @@ func temperature(a *eval.Answers, units [][]int) (*Temperature, error) {
 	return t, err
 }
 
-// purity solves thresholds on all pictures, and counts what thresholds of the other parts do on each part.
-func purity(a *eval.Answers, units [][]int, target float64) (p Purity, err error) {
-	if p.Purity, err = eval.SolvePurity(a, target, nil); err != nil || len(a.Truth) < fewest {
-		return p, err
-	}
-	accepted, pure := 0, 0
-	dealt := deal(units, a.Truth, folds)
-	for f, held := range dealt {
-		solved, err := eval.SolvePurity(part(a, slices.Concat(slices.Delete(slices.Clone(dealt), f, f+1)...)), target, nil)
-		if err != nil {
-			return p, err
-		}
-		for _, i := range held {
-			if k := eval.Best(a.P[i]); float64(a.P[i][k]) >= solved.Classes[k].Threshold {
-				accepted++
-				if k == a.Truth[i] {
-					pure++
-				}
-			}
-		}
-	}
-	reached, rejected := eval.Wilson(pure, accepted), eval.Wilson(len(a.P)-accepted, len(a.P))
-	p.HeldOut, p.RejectedOut = &reached, &rejected
-	return p, nil
-}
-
 // groups counts per group and per value of each attribute, where there are at least two of them; the least accurate first.
-func (r *Report) groups(data *dataset.Stored, a *eval.Answers, index []int) {
+func (r *Report) groups(data Pictures, a *eval.Answers, index []int) {
 	r.Groups = []Group{}
 	of := map[string]map[string][]int{} // by, name: places in a
 	add := func(by, name string, at int) {
@@ -244,7 +221,7 @@ func worseGroup(x, y Group) int {
 }
 
 // worst lists the errors that the bundle was surest of.
-func (r *Report) worst(data *dataset.Stored, a *eval.Answers, index []int, most int) {
+func (r *Report) worst(data Pictures, a *eval.Answers, index []int, most int) {
 	r.Worst = []Wrong{}
 	for at, k := range bests(a) {
 		if t := a.Truth[at]; k != t {

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 
+	"gleaner/capture"
 	"gleaner/train/dataset"
 	"gleaner/train/eval"
 )
@@ -14,6 +15,7 @@ import (
 // Options say what a report holds.
 type Options struct {
 	Purity  []float64 // targets that thresholds are solved for, each 0.5 to below 1
+	Mix     []Part    // how often each class comes where the bundle will work; nil: as in the pictures
 	Worst   int       // how many of the worst errors are listed, 0 or more
 	Workers int       // pictures at a time; 0 means as many as there are processors
 	// Progress, if not nil, is told how many pictures of how many are answered, one call at a time.
@@ -35,14 +37,14 @@ func (o *Options) Check() error {
 	if o.Worst < 0 {
 		return fmt.Errorf("%d of the worst errors: 0 or more can be listed", o.Worst)
 	}
-	return nil
+	return checkMix(o.Mix)
 }
 
 // Report is what a bundle is worth on some pictures. Shares are 0 to 1, with intervals of 95 %.
 type Report struct {
-	Bundle   string   `json:"bundle"` // name and version
-	ID       string   `json:"id"`     // "sha256:…" of the bundle
-	Data     string   `json:"data"`   // where the pictures are
+	Bundle   string   `json:"bundle"`       // name and version
+	ID       string   `json:"id,omitempty"` // "sha256:…" of the bundle; empty in a report that is a file of it
+	Data     string   `json:"data"`         // where the pictures are
 	Pictures int      `json:"pictures"`
 	Notes    []string `json:"notes"` // what a reader must know before any figure, a sentence each
 	// Chance is the share of the most frequent class, Commonest: who always says that is right so often.
@@ -56,12 +58,17 @@ type Report struct {
 	// Calibration is that of the bundle's probabilities, Scaled that after temperature scaling.
 	Calibration *Calibration    `json:"calibration"`
 	Temperature *Temperature    `json:"temperature,omitempty"` // nil: too few pictures to fit one
+	Mix         []Part          `json:"mix,omitempty"`         // that Purity holds for; nil: as in the pictures
 	Purity      []Purity        `json:"purity"`
-	Coverage    []eval.Coverage `json:"coverage"` // the precision-coverage curve
+	Carried     *Carried        `json:"carried,omitempty"` // what the bundle carries, tried on these pictures
+	Coverage    []eval.Coverage `json:"coverage"`          // the precision-coverage curve
 	Groups      []Group         `json:"groups"`
 	Worst       []Wrong         `json:"worst"`
 	LeftOut     []LeftOut       `json:"left_out"` // files that could not be read
 	Old         *Old            `json:"old,omitempty"`
+	// History and Learning are there where the report is that of a training run.
+	History  []Epoch   `json:"history,omitempty"`
+	Learning *Learning `json:"learning,omitempty"`
 }
 
 // Calibration is whether probabilities mean what they say, with the interval of the log loss.
@@ -79,7 +86,7 @@ type Temperature struct {
 	Scaled *Calibration `json:"scaled"`
 }
 
-// Purity is thresholds for a target and what they cost, at the data's own mix of classes. Thresholds are solved on all pictures.
+// Purity is thresholds for a target and what they cost, at Report.Mix. Thresholds are solved on all pictures.
 // HeldOut and RejectedOut are counted on each fifth of the pictures, dealt as for Temperature, at the thresholds that were solved
 // on the other four.
 type Purity struct {
@@ -105,6 +112,8 @@ type Wrong struct {
 	Answer  string  `json:"answer"`
 	P       float64 `json:"p"`       // of the answer
 	PTruth  float64 `json:"p_truth"` // of the truth
+	// Nearest are the training pictures that the network sees as most like this one, the most like first.
+	Nearest []Near `json:"nearest,omitempty"`
 }
 
 // LeftOut is a file that could not be read.
@@ -151,23 +160,55 @@ func Judge(ctx context.Context, data *dataset.Stored, m, old *Model, o Options) 
 		return nil, &UnfitError{fmt.Sprintf("%s: none of %d pictures can be read, such as %s: %s", r.Data, data.Len(), r.LeftOut[0].Path, r.LeftOut[0].Reason)}
 	}
 	a := of[0].answers(data, said.p[0], index)
-	group := make([]string, len(index))
-	for at, i := range index {
-		group[at] = data.Group(i)
-	}
-	units, grouped := unitsOf(group)
-	if err := r.figures(a, units, &o); err != nil {
+	if err := r.fill(data, a, index, &o); err != nil {
 		return nil, err
 	}
-	r.groups(data, a, index)
-	r.worst(data, a, index, o.Worst)
 	if old != nil {
 		if err := r.beside(old, a, of[1].answers(data, said.p[1], index)); err != nil {
 			return nil, err
 		}
 	}
-	r.note(a, group, grouped)
 	return r, nil
+}
+
+// Pictures are what answers were given to. Name is the picture's file; Group and Attributes are as in dataset.Pictures.
+type Pictures interface {
+	Name(i int) string
+	Group(i int) string
+	Attributes(i int) map[string]string
+	Picture(i int) (capture.Image, error)
+}
+
+// Answered fills r in with what answers that are there already come to. a.P[i] is the answer to picture i of data. Bundle, Data and
+// LeftOut are the caller's to state before; the notes come after those that r has. Errors are about the answers or the options.
+func (r *Report) Answered(data Pictures, a *eval.Answers, o Options) error {
+	if err := o.Check(); err != nil {
+		return err
+	}
+	if r.LeftOut == nil {
+		r.LeftOut = []LeftOut{}
+	}
+	index := make([]int, len(a.P))
+	for i := range index {
+		index[i] = i
+	}
+	return r.fill(data, a, index, &o)
+}
+
+// fill works out everything that one bundle's answers to the pictures of index come to.
+func (r *Report) fill(data Pictures, a *eval.Answers, index []int, o *Options) error {
+	group := make([]string, len(index))
+	for at, i := range index {
+		group[at] = data.Group(i)
+	}
+	units, grouped := unitsOf(group)
+	if err := r.figures(a, units, o); err != nil {
+		return err
+	}
+	r.groups(data, a, index)
+	r.worst(data, a, index, o.Worst)
+	r.note(a, group, grouped)
+	return nil
 }
 
 // classesOf are a model's labels, and the place of each class of the data among them.

@@ -285,7 +285,7 @@ func TestOneClass(t *testing.T) {
 	if !strings.HasPrefix(r.Notes[0], "All pictures are of the class dog") || strings.Contains(strings.Join(r.Notes, ""), "WARNING") {
 		t.Errorf("notes %q", r.Notes)
 	}
-	if err := errors.Join(r.WriteText(&bytes.Buffer{}), r.WriteHTML(&bytes.Buffer{}, data)); err != nil {
+	if err := errors.Join(r.WriteText(&bytes.Buffer{}), r.WriteHTML(&bytes.Buffer{}, data, nil)); err != nil {
 		t.Error(err)
 	}
 }
@@ -300,7 +300,7 @@ func TestBrokenPictures(t *testing.T) {
 		t.Errorf("%d pictures, left out %+v", r.Pictures, r.LeftOut)
 	}
 	var b bytes.Buffer
-	if err := r.WriteHTML(&b, data); err != nil || !strings.Contains(b.String(), "Left out") || strings.Contains(b.String(), "worst errors") {
+	if err := r.WriteHTML(&b, data, nil); err != nil || !strings.Contains(b.String(), "Left out") || strings.Contains(b.String(), "worst errors") {
 		t.Errorf("%v: %s", err, &b)
 	}
 }
@@ -327,5 +327,48 @@ func TestJudgeRefuses(t *testing.T) {
 				t.Errorf("%v, want %q", err, c.want)
 			}
 		})
+	}
+}
+
+// TestMix weighs errors by how often their class comes: with half as many cans as glasses among the pictures, what is sure enough
+// for one mix is not for another.
+func TestMix(t *testing.T) {
+	data := sources(t, "can", "glass")
+	m := byColour(t, "can", "glass")
+	o := DefaultOptions()
+	o.Purity = []float64{0.9}
+	for _, c := range []struct {
+		mix      []Part
+		rejected float64 // held out
+	}{
+		{nil, 75.0 / 120},
+		{[]Part{{"can", 0.5}, {"glass", 0.5}}, 75.0 / 120}, // as the pictures are
+		{[]Part{{"can", 0.2}, {"glass", 0.8}}, 0.05},       // of "glass" 0.8 are right and 0.05 not, of "can" all: a quarter of 0.2
+	} {
+		o.Mix = c.mix
+		r, err := Judge(t.Context(), data, m, nil, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.rejected > 0.5 {
+			near(t, "rejected", r.Purity[0].RejectedOut.Value, c.rejected)
+		} else if got := r.Purity[0].RejectedOut.Value; got > c.rejected {
+			t.Errorf("at %v %g are rejected", c.mix, got)
+		}
+		var b bytes.Buffer
+		if err := r.WriteText(&b); err != nil || strings.Contains(b.String(), "stated, can 20 %, glass 80 %:") != (len(c.mix) > 0 && c.mix[0].Share == 0.2) {
+			t.Errorf("%v: %s", err, &b)
+		}
+	}
+	for want, mix := range map[string][]Part{
+		"add up to 0.9, not to 1":       {{"can", 0.5}, {"glass", 0.4}},
+		"a share of -1 for can":         {{"can", -1}, {"glass", 2}},
+		"can is in it twice":            {{"can", 0.5}, {"can", 0.5}},
+		"the bundle does not know bowl": {{"can", 0.5}, {"bowl", 0.5}},
+	} {
+		o.Mix = mix
+		if _, err := Judge(t.Context(), data, m, nil, o); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
 	}
 }

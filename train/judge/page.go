@@ -15,7 +15,6 @@ import (
 	"gleaner/classify/prep"
 	"gleaner/model"
 	"gleaner/model/bundle"
-	"gleaner/train/dataset"
 	"gleaner/train/eval"
 )
 
@@ -38,6 +37,8 @@ type view struct {
 	Heat     []heatRow    // nil: too many classes
 	Confused []confused
 	Charts   []*chart
+	Run      []*chart // of the training run
+	Grown    *chart   // accuracy against the number of training pictures; nil: not known
 	Limits   []limits
 	Errors   []mistake
 }
@@ -72,11 +73,18 @@ type limits struct {
 type mistake struct {
 	Wrong
 	Source template.URL
+	Like   []like
+}
+
+// like is a training picture beside an error.
+type like struct {
+	Near
+	Source template.URL
 }
 
 // WriteHTML writes the report as one page that needs nothing else. data is what the report was made of: the worst errors' pictures
-// are read from it.
-func (r *Report) WriteHTML(w io.Writer, data *dataset.Stored) error {
+// are read from it. training are the pictures that Wrong.Nearest numbers; nil where there are none.
+func (r *Report) WriteHTML(w io.Writer, data, training Pictures) error {
 	v := view{Report: r, Confused: r.confusions()}
 	in := r.involved()
 	for _, k := range in {
@@ -100,7 +108,18 @@ func (r *Report) WriteHTML(w io.Writer, data *dataset.Stored) error {
 		if err != nil {
 			return fmt.Errorf("picture of an error: %w", err)
 		}
-		v.Errors = append(v.Errors, mistake{e, source})
+		m := mistake{Wrong: e, Source: source}
+		for _, n := range e.Nearest {
+			if source, err = thumb(training, n.Picture); err != nil {
+				return fmt.Errorf("training picture beside an error: %w", err)
+			}
+			m.Like = append(m.Like, like{n, source})
+		}
+		v.Errors = append(v.Errors, m)
+	}
+	v.Run = r.histories()
+	if r.Learning != nil {
+		v.Grown = r.Learning.chart()
 	}
 	return page.Execute(w, v)
 }
@@ -135,7 +154,7 @@ func (r *Report) confusions() (all []confused) {
 }
 
 // thumb is picture i, made small, as a data URI.
-func thumb(data *dataset.Stored, i int) (template.URL, error) {
+func thumb(data Pictures, i int) (template.URL, error) {
 	im, err := data.Picture(i)
 	if err != nil {
 		return "", err

@@ -19,7 +19,7 @@ func TestPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	var b bytes.Buffer
-	if err := r.WriteHTML(&b, data); err != nil {
+	if err := r.WriteHTML(&b, data, nil); err != nil {
 		t.Fatal(err)
 	}
 	page := b.String()

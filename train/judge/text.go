@@ -74,6 +74,7 @@ func (r *Report) textPurity(p func(string, ...any)) {
 	if len(r.Purity) == 0 {
 		return
 	}
+	p("\nat %s:", line(r.MixText()))
 	p("\npurity wanted\treached on other pictures\trejected\n")
 	for _, u := range r.Purity {
 		held, rejected := "–", fmt.Sprintf("%.1f %%", 100*u.Rejected)
