@@ -12,11 +12,11 @@ import (
 	"slices"
 
 	"gleaner/train/dataset"
-	"gleaner/train/engine"
 	"gleaner/train/features"
 	"gleaner/train/linear"
 	"gleaner/train/net"
 	"gleaner/train/runs"
+	"gleaner/train/step"
 	"gleaner/train/weights"
 )
 
@@ -117,7 +117,7 @@ func (r *run) features(ctx context.Context, set dataset.Set, mirror bool) ([][]f
 		if mirror {
 			return r.look(ctx, mirrored{plain{whole}})
 		}
-		return r.look(ctx, plain{whole})
+		return r.look(ctx, whole)
 	})
 	if err != nil || !isPart {
 		return all, err
@@ -153,40 +153,11 @@ func (r *run) featuresKey(set dataset.Set, mirror bool) string {
 	return fmt.Sprintf("%x", h.Sum(nil)[:16])
 }
 
-// look asks the network for the features of a set's examples.
+// look asks the network, with the weights that the backend has, for the features of a set's examples.
 func (r *run) look(ctx context.Context, set dataset.Set) ([][]float32, error) {
-	batch := min(r.o.Batch, set.Len())
-	p, err := r.net.Features(batch)
-	if err != nil {
-		return nil, &InputError{err}
+	x, err := step.Features(ctx, r.backend, r.net, set, &r.o, r.tell.Decoded)
+	if ctx.Err() != nil {
+		return nil, errEarly
 	}
-	eval, err := r.backend.Compile(p)
-	if err != nil {
-		return nil, err
-	}
-	defer eval.Close()
-	width := p.Outputs[0].Shape[1]
-	out, all := make([]float32, batch*width), make([][]float32, 0, set.Len())
-	feed := dataset.NewFeed(set, dataset.FeedOptions{Batch: batch, Epochs: 1, Workers: r.o.Decoders()})
-	defer feed.Close()
-	for len(all) < set.Len() {
-		if ctx.Err() != nil {
-			return nil, errEarly
-		}
-		b, err := feed.Next()
-		if err != nil {
-			return nil, err
-		}
-		if err := engine.Run(eval, [][]float32{b.X}, [][]float32{out}); err != nil {
-			return nil, err
-		}
-		for i := range b.N {
-			all = append(all, slices.Clone(out[i*width:(i+1)*width]))
-		}
-		feed.Release(b)
-		if r.tell.Decoded != nil {
-			r.tell.Decoded(len(all), set.Len())
-		}
-	}
-	return all, nil
+	return x, err
 }
