@@ -31,6 +31,9 @@ func (d *Decoder) Decode(file []byte) (capture.Image, error) {
 	if err != nil {
 		return capture.Image{}, err
 	}
+	if err := whole(format, file); err != nil {
+		return capture.Image{}, err
+	}
 	if format == "gif" {
 		im, err := gif.Decode(bytes.NewReader(file))
 		if err != nil {

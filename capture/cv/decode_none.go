@@ -21,7 +21,11 @@ func NewDecoder() *Decoder { return &Decoder{} }
 
 // Decode decodes a picture file.
 func (d *Decoder) Decode(file []byte) (capture.Image, error) {
-	if _, _, _, err := sniff(file); err != nil {
+	format, _, _, err := sniff(file)
+	if err == nil {
+		err = whole(format, file)
+	}
+	if err != nil {
 		return capture.Image{}, err
 	}
 	im, _, err := image.Decode(bytes.NewReader(file))

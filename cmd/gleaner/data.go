@@ -51,14 +51,9 @@ stops nothing. An import that was interrupted goes on when it is run again.`,
 			if out == "" {
 				out = bundleName(args[0]) + ".set"
 			}
-			list, err := labels.Open(args[0], read)
+			list, err := openLabels(args[0], read, mapFile, &o)
 			if err != nil {
 				return &badInput{err}
-			}
-			if mapFile != "" {
-				if o.Map, err = labels.ReadMap(mapFile); err != nil {
-					return &badInput{err}
-				}
 			}
 			o.Progress = progress(c.ErrOrStderr(), "pictures")
 			r, err := importer.Import(c.Context(), out, list, o)
@@ -86,12 +81,33 @@ stops nothing. An import that was interrupted goes on when it is run again.`,
 	return c
 }
 
+// openLabels checks what an import was asked, and reads labels and label map.
+func openLabels(pictures string, read labels.Options, mapFile string, o *importer.Options) (*labels.List, error) {
+	if err := (pack.Format{Width: o.Size, Height: o.Size, Fit: o.Fit, Margin: o.Margin}).Check(); err != nil {
+		return nil, err
+	}
+	if o.MinSide < 0 {
+		return nil, fmt.Errorf("min-side=%d: a side has 0 pixels or more", o.MinSide)
+	}
+	list, err := labels.Open(pictures, read)
+	if err == nil && mapFile != "" {
+		o.Map, err = labels.ReadMap(mapFile)
+	}
+	return list, err
+}
+
 // dataError tells apart what the user gave from what went wrong.
 func dataError(err error) error {
 	var un *labels.Unmapped
-	if errors.As(err, &un) || errors.Is(err, pack.ErrNotASet) || errors.Is(err, pack.ErrDamaged) || errors.Is(err, pack.ErrUnfinished) ||
-		errors.Is(err, os.ErrExist) || errors.Is(err, os.ErrNotExist) {
+	var none *importer.NothingError
+	var format *pack.FormatError
+	if errors.As(err, &un) || errors.As(err, &none) || errors.As(err, &format) {
 		return &badInput{err}
+	}
+	for _, e := range []error{pack.ErrNotASet, pack.ErrDamaged, pack.ErrUnfinished, pack.ErrVersion, os.ErrExist, os.ErrNotExist, os.ErrPermission} {
+		if errors.Is(err, e) {
+			return &badInput{err}
+		}
 	}
 	return err
 }
@@ -112,12 +128,16 @@ with pictures, SET.html. Label errors are found by a classifier on a backbone's 
 			var o look.Options
 			if !plain {
 				if o.Features, err = dataFeatures(c.Context(), s, backbone, c.ErrOrStderr()); err != nil {
-					return fmt.Errorf("%w (without label errors: --plain)", err)
+					err = fmt.Errorf("%w (without label errors: --plain)", err)
+					if backbone != "" {
+						return &badInput{err}
+					}
+					return dataError(err)
 				}
 			}
 			r, err := look.At(s, o)
 			if err != nil {
-				return err
+				return dataError(err)
 			}
 			if asJSON {
 				return json.NewEncoder(c.OutOrStdout()).Encode(r)
@@ -126,7 +146,7 @@ with pictures, SET.html. Label errors are found by a classifier on a backbone's 
 				out = args[0] + ".html"
 			}
 			if err := writeFile(out, func(w io.Writer) error { return r.WriteHTML(w, s) }); err != nil {
-				return err
+				return dataError(err)
 			}
 			return lookText(c.OutOrStdout(), r, out)
 		}}
@@ -212,7 +232,10 @@ stays in one part. The same seed gives the same parts, and they are written down
 			}
 			cluster := similar.Clusters(len(s.Examples), similar.Pairs(hashes, flat))
 			var part []int
-			if folds > 0 {
+			if c.Flags().Changed("folds") {
+				if folds < 2 {
+					return &badInput{fmt.Errorf("%d folds: at least 2 are needed", folds)}
+				}
 				shares = nil
 				for range folds {
 					shares = append(shares, 1/float64(folds))
@@ -228,7 +251,7 @@ stays in one part. The same seed gives the same parts, and they are written down
 				out = args[0] + ".split.json"
 			}
 			if err := split.Save(out, s, part, shares, seed); err != nil {
-				return err
+				return dataError(err)
 			}
 			return splitText(c.OutOrStdout(), s, part, len(shares), out)
 		}}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -95,6 +96,8 @@ func parseEval(args []string) (o evalOptions, err error) {
 	switch {
 	case o.bundle == "":
 		return o, errors.New("bundle=DIR is missing: which bundle is to be judged")
+	case o.out != "" && !strings.EqualFold(filepath.Ext(o.out), ".html"):
+		return o, fmt.Errorf("out=%s: a page is an .html file", o.out)
 	case o.data == "":
 		return o, errors.New("data=PATH is missing: on which labelled pictures the bundle is to be judged")
 	}

@@ -6,19 +6,16 @@ package importer
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"image"
-	"maps"
 	"math"
 	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strings"
 	"sync"
 
 	"gleaner/capture"
@@ -85,12 +82,8 @@ func Import(ctx context.Context, path string, list *labels.List, o Options) (Res
 	if err != nil {
 		return Result{}, err
 	}
-	for _, p := range list.Problems {
-		if !w.Done(p.Path) {
-			if err := w.Add(pack.Source{Path: p.Path}, nil, []pack.Problem{pack.Problem(p)}); err != nil {
-				return Result{}, errors.Join(err, w.Close())
-			}
-		}
+	if err := tell(w, list.Problems); err != nil {
+		return Result{}, errors.Join(err, w.Close())
 	}
 	if err := cutAll(ctx, w, list, o); err != nil {
 		return Result{}, errors.Join(err, w.Close())
@@ -122,7 +115,7 @@ func summary(path string, sum [32]byte) (Result, error) {
 		}
 	}
 	if r.Examples == 0 {
-		return r, fmt.Errorf("%s: not one example could be cut out of %d problems: see them with gleaner data look", path, len(s.Problems))
+		return r, errors.Join(&NothingError{path, s.Problems}, os.Remove(path))
 	}
 	return r, nil
 }
@@ -140,34 +133,6 @@ func mapped(list *labels.List, m *labels.Map) error {
 		}
 	}
 	return nil
-}
-
-// spellings tells of classes that look like one class spelt in two ways: a line for the first picture with a rarer spelling.
-func spellings(list *labels.List, m *labels.Map) map[string][]labels.Problem {
-	count, first := map[string]int{}, map[string]string{}
-	for _, it := range list.Items {
-		for _, o := range it.Objects {
-			class := o.Class
-			if m != nil {
-				class, _ = m.Class(o) // mapped has asked already
-			}
-			if class == "" {
-				continue
-			}
-			if count[class]++; count[class] == 1 {
-				first[class] = it.Picture
-			}
-		}
-	}
-	names := slices.SortedFunc(maps.Keys(count), func(a, b string) int { return cmp.Or(count[b]-count[a], strings.Compare(a, b)) })
-	alike, hints := labels.Alike(names), map[string][]labels.Problem{}
-	for _, c := range names {
-		if f, ok := alike[c]; ok {
-			hints[first[c]] = append(hints[first[c]], labels.Problem{Path: first[c], What: "class " + c,
-				Reason: fmt.Sprintf("perhaps %q spelt otherwise: a label map joins them (--map)", f), Mended: true})
-		}
-	}
-	return hints
 }
 
 // cut is what a worker made of one picture.

@@ -220,3 +220,50 @@ func TestImportTellsOfSpellings(t *testing.T) {
 		t.Errorf("told %d times", n)
 	}
 }
+
+// TestImportTellsAll lists every line of a list that is wrong, links to folders and pictures of kinds that are not read, once each,
+// also when it goes on; and an import of nothing leaves no set.
+func TestImportTellsAll(t *testing.T) {
+	root := drawn(t)
+	list := filepath.Join(root, "list.csv")
+	if err := os.WriteFile(list, []byte("path,class\ncan/1.png,can\nnone.png,can\nnowhere.png,can\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for from, to := range map[string]string{"cup": "can", "bag/2.heic": "1.png"} {
+		if err := os.Symlink(to, filepath.Join(root, from)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	o := Options{NewDecoder: decoder, Size: 6}
+	for name, c := range map[string]struct {
+		list *labels.List
+		want int
+	}{"list": {listed(t, list), 3}, "folder": {must(labels.Open(root, labels.Options{Format: "folders"})), 3}} {
+		path := filepath.Join(t.TempDir(), "a")
+		stopped, stop := context.WithCancel(t.Context())
+		stop()
+		if _, err := Import(stopped, path, c.list, o); !errors.Is(err, context.Canceled) {
+			t.Fatal(err)
+		}
+		if _, err := Import(t.Context(), path, c.list, o); err != nil {
+			t.Fatal(err)
+		}
+		if p := open(t, path).Problems; len(p) != c.want {
+			t.Errorf("%s: %+v", name, p)
+		}
+	}
+	path := filepath.Join(t.TempDir(), "a")
+	o.MinSide = 99
+	_, err := Import(t.Context(), path, listed(t, list), o)
+	var none *NothingError
+	if _, e := os.Stat(path); !errors.As(err, &none) || !errors.Is(e, os.ErrNotExist) {
+		t.Errorf("%v, and %v", err, e)
+	}
+}
+
+func must(l *labels.List, err error) *labels.List {
+	if err != nil {
+		panic(err)
+	}
+	return l
+}

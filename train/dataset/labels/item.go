@@ -62,6 +62,7 @@ func (e *ErrNone) Error() string {
 type tree struct {
 	root     string
 	files    []string            // slash-separated, sorted
+	links    []string            // those to folders, which are not followed
 	pictures map[string][]string // by base name in lower case, Unicode form NFC
 }
 
@@ -84,6 +85,10 @@ func readTree(root string) (*tree, error) {
 		if err != nil {
 			return err
 		}
+		if st, err := os.Stat(p); d.Type()&fs.ModeSymlink != 0 && err == nil && st.IsDir() {
+			t.links = append(t.links, filepath.ToSlash(rel))
+			return nil
+		}
 		t.files = append(t.files, filepath.ToSlash(rel))
 		return nil
 	})
@@ -104,10 +109,32 @@ func key(p string) string { return strings.ToLower(norm.NFC.String(path.Base(p))
 
 func isPicture(p string) bool {
 	switch strings.ToLower(path.Ext(p)) {
-	case ".jpg", ".jpeg", ".png", ".bmp", ".webp":
+	case ".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp":
 		return true
 	}
 	return false
+}
+
+// isForeign tells that a file is a picture of a kind that is not read.
+func isForeign(p string) bool {
+	switch strings.ToLower(path.Ext(p)) {
+	case ".heic", ".heif", ".avif", ".tif", ".tiff", ".jp2", ".jxl", ".dng", ".cr2", ".nef", ".arw":
+		return true
+	}
+	return false
+}
+
+// left lists what is in the tree and not read.
+func (t *tree) left() (all []Problem) {
+	for _, f := range t.links {
+		all = append(all, Problem{f, "file", "a link to a folder, which is not followed: name the folder itself", false})
+	}
+	for _, f := range t.files {
+		if isForeign(f) {
+			all = append(all, Problem{f, "file", "a picture of a kind that is not read: make JPEG, PNG, GIF, BMP or WebP of it", false})
+		}
+	}
+	return all
 }
 
 func (t *tree) read(p string) ([]byte, error) {

@@ -51,6 +51,9 @@ func Open(root string, o Options) (*List, error) {
 	}
 	slices.SortStableFunc(l.Items, func(a, b Item) int { return cmp.Compare(a.Picture, b.Picture) })
 	l.Items = joined(l.Items)
+	if file == "" { // a list names its pictures, wherever they are
+		l.Problems = append(l.Problems, t.left()...)
+	}
 	if len(l.Items) == 0 && len(l.Problems) == 0 {
 		return nil, &ErrNone{filepath.Join(root, file), l.Format}
 	}

@@ -24,7 +24,8 @@ type Format struct {
 // Bytes is the size of an example's pixels: rows of Width BGR triples, 8 bits each, as in capture.Image.
 func (f Format) Bytes() int { return f.Width * f.Height * 3 }
 
-func (f Format) check() error {
+// Check finds what no set can have.
+func (f Format) Check() error {
 	if f.Width < 1 || f.Height < 1 || f.Width > 4096 || f.Height > 4096 {
 		return fmt.Errorf("examples of %d×%d pixels are not possible: 1 to 4096 each", f.Width, f.Height)
 	}

@@ -1,9 +1,11 @@
 package pack
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 
@@ -34,10 +36,35 @@ var ErrDamaged = errors.New("damaged data set")
 // ErrUnfinished says that the import that writes a set was interrupted; run it again, and it resumes.
 var ErrUnfinished = errors.New("unfinished data set: run the import again, and it goes on where it stopped")
 
+// ErrVersion says that another version of the program wrote a set.
+var ErrVersion = errors.New("import the pictures again")
+
+// FormatError says that sets, or a set and what is wanted of it, were cut with different options.
+type FormatError struct{ text string }
+
+func (e *FormatError) Error() string { return e.text }
+
+// marked tells whether a file begins as a set's does, however damaged the rest is: with SQLite's name, and this package's mark at
+// byte 68 (sqlite.org/fileformat.html, 1.3).
+func marked(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	var head [72]byte
+	_, err = io.ReadFull(f, head[:])
+	return err == nil && string(head[:16]) == "SQLite format 3\x00" && binary.BigEndian.Uint32(head[68:]) == application
+}
+
 // open opens an existing set's database and reads its format.
 func open(path string, flags sqlite3.OpenFlag) (db *sqlite3.Conn, f Format, err error) {
-	if _, err := os.Stat(path); err != nil {
+	st, err := os.Stat(path)
+	if err != nil {
 		return nil, f, err
+	}
+	if st.IsDir() {
+		return nil, f, fmt.Errorf("%s is a folder, %w: gleaner data import makes one of pictures", path, ErrNotASet)
 	}
 	if db, err = sqlite3.OpenFlags(path, flags); err != nil {
 		return nil, f, fmt.Errorf("%s: %w", path, err)
@@ -48,18 +75,21 @@ func open(path string, flags sqlite3.OpenFlag) (db *sqlite3.Conn, f Format, err 
 		}
 	}()
 	id, err := number(db, "PRAGMA application_id")
-	if err != nil || id != application {
+	switch {
+	case err != nil && marked(path):
+		return nil, f, fmt.Errorf("%s: %w: %w", path, ErrDamaged, err)
+	case err != nil || id != application:
 		return nil, f, fmt.Errorf("%s: %w", path, ErrNotASet)
 	}
 	if v, err := number(db, "PRAGMA user_version"); err != nil || v != version {
-		return nil, f, fmt.Errorf("%s is of version %d, and this program reads version %d: import the pictures again", path, v, version)
+		return nil, f, fmt.Errorf("%s is of version %d, and this program reads version %d: %w", path, v, version, ErrVersion)
 	}
 	text, err := meta(db, "format")
 	if err == nil {
 		err = json.Unmarshal([]byte(text), &f)
 	}
 	if err == nil {
-		err = f.check()
+		err = f.Check()
 	}
 	if err != nil {
 		return nil, f, fmt.Errorf("%s: %w: %w", path, ErrDamaged, err)
@@ -69,7 +99,7 @@ func open(path string, flags sqlite3.OpenFlag) (db *sqlite3.Conn, f Format, err 
 
 // create makes an empty set.
 func create(path string, f Format) (*sqlite3.Conn, error) {
-	if err := f.check(); err != nil {
+	if err := f.Check(); err != nil {
 		return nil, err
 	}
 	format, err := json.Marshal(f)
@@ -87,6 +117,8 @@ func create(path string, f Format) (*sqlite3.Conn, error) {
 	}
 	if err != nil {
 		db.Close()
+		err = full(path, err)
+		os.Remove(path) // there is nothing in it
 		return nil, fmt.Errorf("create %s: %w", path, err)
 	}
 	return db, nil

@@ -1,6 +1,7 @@
 package pack
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -172,5 +173,40 @@ func TestDamageIsSeen(t *testing.T) {
 		if !errors.Is(err, ErrDamaged) && !errors.Is(err, ErrNotASet) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// TestMarked tells a set that is cut off from what never was one.
+func TestMarked(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a")
+	w, err := Create(path, Format{Width: 2, Height: 2, Fit: "crop"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Finish(); err != nil {
+		t.Fatal(err)
+	}
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		data []byte
+		want error
+	}{
+		"cut off":  {whole[:len(whole)/2], ErrDamaged},
+		"nothing":  {nil, ErrNotASet},
+		"nonsense": {bytes.Repeat([]byte("nonsense"), 999), ErrNotASet},
+		"version":  {append(append(bytes.Clone(whole[:63]), 9), whole[64:]...), ErrVersion},
+	} {
+		if err := os.WriteFile(path, c.data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Open(path); !errors.Is(err, c.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := Open(t.TempDir()); !errors.Is(err, ErrNotASet) {
+		t.Errorf("a folder: %v", err)
 	}
 }

@@ -158,7 +158,8 @@ func Merge(path string, sets ...*Set) (sum [32]byte, err error) {
 	}
 	for _, s := range sets[1:] {
 		if s.Format != sets[0].Format {
-			return sum, fmt.Errorf("%s has examples of %+v, %s of %+v: they cannot be merged", sets[0].Path, sets[0].Format, s.Path, s.Format)
+			return sum, &FormatError{fmt.Sprintf("%s has examples of %+v, %s of %+v: they cannot be merged; import one of them again with the options of the other",
+				sets[0].Path, sets[0].Format, s.Path, s.Format)}
 		}
 	}
 	w, err := Create(path, sets[0].Format)

@@ -38,7 +38,7 @@ func Create(path string, f Format) (*Writer, error) {
 		db, err = create(path, f)
 	case err == nil && have != f:
 		db.Close()
-		return nil, fmt.Errorf("%s has an unfinished import of %+v, not of %+v: delete it, or use its options", path, have, f)
+		return nil, &FormatError{fmt.Sprintf("%s has an unfinished import of %+v, not of %+v: delete it, or use its options", path, have, f)}
 	case err == nil:
 		if _, err := meta(db, "identity"); err == nil {
 			db.Close()
@@ -95,10 +95,17 @@ type Crop struct {
 // Add stores all that came of one source file: its crops, and what was wrong with it. Either all of it is in the set after an
 // interruption or none. A source whose every crop is unusable is given with the problem "file" alone.
 func (w *Writer) Add(src Source, crops []Crop, problems []Problem) error {
-	if err := w.add(src, crops, problems); err != nil {
-		return fmt.Errorf("write %s: %w", w.path, err)
+	err := w.add(src, crops, problems)
+	if err == nil {
+		return nil
 	}
-	return nil
+	if w.txn != nil && w.db.GetAutocommit() { // SQLite has rolled it back
+		w.txn = nil
+	}
+	if f, ok := full(w.path, err).(*FullError); ok {
+		return f
+	}
+	return fmt.Errorf("write %s: %w", w.path, err)
 }
 
 func (w *Writer) add(src Source, crops []Crop, problems []Problem) error {
@@ -209,7 +216,7 @@ func (w *Writer) Finish() (sum [32]byte, err error) {
 	}
 	err = errors.Join(err, w.close())
 	if err != nil {
-		err = fmt.Errorf("finish %s: %w", w.path, err)
+		err = fmt.Errorf("finish %s: %w", w.path, full(w.path, err))
 	}
 	return sum, err
 }
