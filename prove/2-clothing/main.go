@@ -36,8 +36,7 @@ type trial struct {
 }
 
 var trials = []trial{
-	{"resnet-small", 0.945, []string{"epochs=17", "batch=64", "optimiser=sgd", "lr=0.1", "decay=0.0005", "schedule=onecycle", "smoothing=0.1",
-		"flip=true", "cutout=8", "erase=0.5", "numbers=bf16"}},
+	{"resnet-small", 0.945, []string{"recipe=clothing"}},
 	{"cnn-small", 0.916, []string{"epochs=16", "batch=64", "optimiser=adamw", "lr=0.002", "decay=0.05", "schedule=onecycle", "smoothing=0.1",
 		"drop=0.3", "flip=true", "average=0.999"}},
 	{"dense", 0.88, []string{"epochs=10", "batch=128", "optimiser=adam", "lr=0.001", "decay=0"}},

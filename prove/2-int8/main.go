@@ -7,17 +7,14 @@ package main
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
-	"math"
 	"os"
 	"path/filepath"
 	"strings"
 
-	"gleaner/classify/prep"
 	"gleaner/internal/shared"
 	"gleaner/model/bundle"
-	"gleaner/model/tflite"
+	"gleaner/prove/internal/cv"
 	"gleaner/train"
 	"gleaner/train/dataset"
 	"gleaner/train/engine/onednn"
@@ -150,43 +147,15 @@ func judge(dir, pictures string) (right []bool, err error) {
 	if err != nil {
 		return nil, err
 	}
-	in := b.Manifest.Input
-	set, err := dataset.Open(context.Background(), pictures, dataset.Options{Input: in, Workers: 2, Labels: b.Labels})
+	set, err := dataset.Open(context.Background(), pictures, dataset.Options{Input: b.Manifest.Input, Workers: 2, Labels: b.Labels})
 	if err != nil {
 		return nil, err
 	}
-	run, err := tflite.Open(filepath.Join(dir, bundle.ModelFile), tflite.DefaultOptions())
-	if err != nil {
-		return nil, err
+	index := make([]int, set.Len())
+	for i := range index {
+		index[i] = i
 	}
-	defer run.Close()
-	p, err := prep.New(in, run.Inputs()[0])
-	if err != nil {
-		return nil, err
-	}
-	for i := range set.Len() {
-		im, err := set.Picture(i)
-		if err != nil {
-			return nil, err
-		}
-		p.Fill(run.Inputs()[0].Data, im)
-		if err := run.Invoke(); err != nil {
-			return nil, err
-		}
-		right = append(right, best(run.Outputs()[0].Data) == set.Label(i, 0))
-	}
-	return right, nil
-}
-
-// best is the class of the greatest of float32 probabilities.
-func best(data []byte) (k int) {
-	top := float32(-1)
-	for i := range len(data) / 4 {
-		if v := math.Float32frombits(binary.NativeEndian.Uint32(data[4*i:])); v > top {
-			k, top = i, v
-		}
-	}
-	return k
+	return cv.Right(dir, set, index)
 }
 
 // deal puts links to every other photo of each class into one folder, and to the rest into another.

@@ -12,8 +12,9 @@ import (
 // ImportOptions say what becomes of a .tflite file.
 type ImportOptions struct {
 	Name string // of the network; "import" where empty
-	// At is the tensor to cut behind, by its name in the file, or by what stands before the first ";" of it. Empty: the features
-	// before the classifier, or a detector's widest map. It is not asked for where the file's own classifier is kept.
+	// At is the tensor to cut behind, by its name in the file, or by what stands before the first ";" of it. Several, with commas
+	// between them, are averaged and joined, so that the heads see more than one depth. Empty: the features before the classifier,
+	// or a detector's widest map. It is not asked for where the file's own classifier is kept.
 	At    string
 	Input engine.Shape // [H W C] in place of the file's own height and width; nil: as the file has it
 	// Heads are new ones on the features, which are averaged over the picture where they are a map. None: the file's own
@@ -130,7 +131,7 @@ func newImporter(m *flat.Model, o ImportOptions) (*importer, error) {
 	if im.end, err = im.findEnd(); err != nil {
 		return nil, err
 	}
-	im.live = im.needed(im.end.tensor)
+	im.live = im.needed(append([]int{im.end.tensor}, im.end.more...)...)
 	im.reads = make([]int, len(im.g.Tensors))
 	for i, op := range im.g.Ops {
 		for _, k := range op.Inputs {
@@ -139,14 +140,18 @@ func newImporter(m *flat.Model, o ImportOptions) (*importer, error) {
 			}
 		}
 	}
-	im.reads[im.end.tensor]++
+	for _, k := range append([]int{im.end.tensor}, im.end.more...) {
+		im.reads[k]++
+	}
 	return im, nil
 }
 
-// needed tells which operators compute a tensor.
-func (im *importer) needed(tensor int) []bool {
+// needed tells which operators compute tensors.
+func (im *importer) needed(tensors ...int) []bool {
 	live, need := make([]bool, len(im.g.Ops)), make([]bool, len(im.g.Tensors))
-	need[tensor] = true
+	for _, k := range tensors {
+		need[k] = true
+	}
 	for i := len(im.g.Ops) - 1; i >= 0; i-- {
 		op := &im.g.Ops[i]
 		if !slices.ContainsFunc(op.Outputs, func(k int) bool { return need[k] }) {
@@ -193,8 +198,14 @@ func (im *importer) build(b *Builder, x *engine.Node) []*engine.Node {
 	if len(im.o.Heads) == 0 {
 		return []*engine.Node{b.Flatten("head/class", x)}
 	}
-	if s := engine.ShapeOf(x); len(s) == 4 && s[1]*s[2] > 1 {
-		x = b.GlobalAvgPool("gap", x)
+	x = averaged(b, "gap", x)
+	if len(im.end.more) > 0 {
+		all := []*engine.Node{b.Flatten("head", x)}
+		for i, k := range im.end.more {
+			layer := fmt.Sprintf("gap%d", i+2)
+			all = append(all, b.Flatten(layer, averaged(b, layer, values[im.source(k)])))
+		}
+		x = b.Concat("depths", all...)
 	}
 	if c := b.Flatten("head", x); engine.ShapeOf(c)[1] > mostChannels {
 		engine.Fail("head", "%d features are too many", engine.ShapeOf(c)[1])
@@ -203,6 +214,14 @@ func (im *importer) build(b *Builder, x *engine.Node) []*engine.Node {
 		x = b.Dense("hidden", x, im.o.Units, Relu)
 	}
 	return b.AllLogits(b.Drop("drop", x, im.o.Drop))
+}
+
+// averaged is a map's mean over the picture; vectors stay.
+func averaged(b *Builder, layer string, x *engine.Node) *engine.Node {
+	if s := engine.ShapeOf(x); len(s) == 4 && s[1]*s[2] > 1 {
+		return b.GlobalAvgPool(layer, x)
+	}
+	return x
 }
 
 // source is the tensor that another is, behind operators that change nothing.

@@ -11,7 +11,8 @@ import (
 // end is where an imported file is cut.
 type end struct {
 	tensor      int
-	independent bool // the file's own head ends in a sigmoid
+	more        []int // tensors before it whose features the heads see as well
+	independent bool  // the file's own head ends in a sigmoid
 }
 
 // findEnd decides where to cut.
@@ -22,14 +23,22 @@ func (im *importer) findEnd() (end, error) {
 	if im.o.At == "" {
 		return im.features()
 	}
-	at := slices.IndexFunc(im.g.Tensors, func(t flat.Tensor) bool {
-		first, _, _ := strings.Cut(t.Name, ";")
-		return t.Name == im.o.At || first == im.o.At
-	})
-	if at < 0 {
-		return end{}, fmt.Errorf("the file has no tensor %q to cut at", im.o.At)
+	var e end
+	for k, name := range strings.Split(im.o.At, ",") {
+		at := slices.IndexFunc(im.g.Tensors, func(t flat.Tensor) bool {
+			first, _, _ := strings.Cut(t.Name, ";")
+			return t.Name == name || first == name
+		})
+		if at < 0 {
+			return end{}, fmt.Errorf("the file has no tensor %q to cut at", name)
+		}
+		if k == 0 {
+			e.tensor = at
+			continue
+		}
+		e.more = append(e.more, at)
 	}
-	return end{tensor: at}, nil
+	return e, nil
 }
 
 // producer is the operator that makes a tensor; nil if none does.

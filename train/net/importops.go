@@ -49,8 +49,10 @@ func (im *importer) read() error {
 			return fmt.Errorf("operator %d, %s, which computes tensor %q: %w", i, name, tensor, err)
 		}
 	}
-	if k := im.source(im.end.tensor); im.made[k] == nil {
-		return fmt.Errorf("tensor %q, where the file is cut, is not computed by a layer", im.g.Tensors[k].Name)
+	for _, tensor := range append([]int{im.end.tensor}, im.end.more...) {
+		if k := im.source(tensor); im.made[k] == nil {
+			return fmt.Errorf("tensor %q, where the file is cut, is not computed by a layer", im.g.Tensors[k].Name)
+		}
 	}
 	return nil
 }

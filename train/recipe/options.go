@@ -54,7 +54,7 @@ type Options struct {
 	Balance string  `json:"balance" doc:"of classes with few and with many training pictures: none, weights (in the loss, so that each class weighs the same), over (each class as often as the largest in an epoch) or under (as often as the smallest)"`
 
 	Net    string   `json:"net" doc:"the network: a preset's name, or a .tflite file, whose layers go on learning under a new head"`
-	Cut    string   `json:"cut" doc:"of a .tflite file: the tensor behind which the new head comes; empty: the features before its own classifier"`
+	Cut    string   `json:"cut" doc:"of a .tflite file: the tensor behind which the new head comes, or several with commas between them, which are averaged and joined; empty: the features before its own classifier"`
 	Norms  bool     `json:"norms" doc:"of a .tflite file: fresh batch normalisation behind each convolution"`
 	Start  string   `json:"start" doc:"weights to begin with, in place of random ones: the best.safetensors of another run with the same network"`
 	Width  float64  `json:"width" doc:"multiplies the channels, where the network has it"`

@@ -1,0 +1,104 @@
+// Package cv is what the proofs of recipes share: five-fold cross-validation of a recipe on the pictures at hand, as `gleaner train
+// recipe=… --folds 5` does it.
+package cv
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"gleaner/internal/shared"
+	"gleaner/train"
+	"gleaner/train/engine/onednn"
+	"gleaner/train/recipe"
+	"gleaner/train/runs"
+)
+
+// Folds is how many parts the pictures are dealt into.
+const Folds = 5
+
+// Data is the folder of shared pictures of a name; an error where there are none.
+func Data(name string) (string, error) {
+	root := shared.Root()
+	if root == "" {
+		return "", fmt.Errorf("the pictures are not there: set GLEANER_SHARED")
+	}
+	return filepath.Join(root, "data", name), nil
+}
+
+// Model is the file of a shared model; an error where there are none.
+func Model(name string) (string, error) {
+	root := shared.Root()
+	if root == "" {
+		return "", fmt.Errorf("the models are not there: set GLEANER_SHARED")
+	}
+	return filepath.Join(root, "models", "models", name), nil
+}
+
+// Options are those of key=value assignments. A network's name stands for the file that set-up fetched.
+func Options(keys ...string) (recipe.Options, error) {
+	o := recipe.DefaultOptions()
+	if err := o.SetAll(keys); err != nil {
+		return o, err
+	}
+	if file := filepath.Join(".native", "models", o.Net+".tflite"); o.Net == filepath.Base(o.Net) {
+		if _, err := os.Stat(file); err == nil {
+			o.Net = file
+		}
+	}
+	return o, nil
+}
+
+// Tell shows a run's notes and epochs.
+func Tell() train.Reporter {
+	return train.Reporter{
+		Note: func(line string) { fmt.Println(line) },
+		Epoch: func(r runs.Row, t runs.Timing, _ bool) {
+			fmt.Printf("  epoch %d: loss %.3f, %.1f %%, validation %.1f %%, %.1f CPU-ms per picture\n", r.Epoch, r.TrainLoss, 100*r.TrainAcc, 100*r.ValAcc, t.CPU)
+		},
+	}
+}
+
+// Run cross-validates the options in a folder of its own below dir.
+func Run(ctx context.Context, dir string, keys ...string) (*train.CrossValidation, error) {
+	if err := onednn.Passive(); err != nil {
+		fmt.Println(err)
+	}
+	out, err := os.MkdirTemp(dir, "cv")
+	if err != nil {
+		return nil, err
+	}
+	o, err := Options(append(keys, "out="+out)...)
+	if err != nil {
+		return nil, err
+	}
+	fmt.Printf("== %s\n", strings.Join(keys, " "))
+	r, err := train.CrossValidate(ctx, o, Folds, false, Tell())
+	if err == nil {
+		fmt.Printf("macro-F1 %s, accuracy %v\n", Text(r), r.Accuracy)
+	}
+	return r, err
+}
+
+// Text is the mean macro-F1 of the folds, and the interval over all pictures.
+func Text(r *train.CrossValidation) string {
+	return fmt.Sprintf("%.4f (%.4f to %.4f)", r.Mean, r.Pooled.MacroF1.Low, r.Pooled.MacroF1.High)
+}
+
+// MobileNetV1 are the layers of an ImageNet MobileNetV1 whose features, averaged and joined, the recipes' heads see.
+const MobileNetV1 = v1 + "Conv2d_13_pointwise/Relu6," + v1 + "Conv2d_11_pointwise/Relu6," + v1 + "Conv2d_7_pointwise/Relu6," + v1 + "Conv2d_5_pointwise/Relu6"
+
+const v1 = "MobilenetV1/MobilenetV1/"
+
+// Used is what this process has had of the processors, in seconds, user and system.
+func Used() float64 {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano()).Seconds()
+}
