@@ -1,6 +1,7 @@
 package train
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -29,7 +30,7 @@ const (
 )
 
 // export measures the best weights on the test pictures and writes the bundle of them. The backend has them afterwards.
-func (r *run) export() (*Result, error) {
+func (r *run) export(ctx context.Context) (*Result, error) {
 	s := &r.state
 	result := &Result{Best: s.Best}
 	if n := len(s.History); n > 0 {
@@ -44,38 +45,37 @@ func (r *run) export() (*Result, error) {
 		m.Accuracy, m.AccuracyOn = s.Best.ValAcc, fmt.Sprintf("%d validation pictures, which chose the weights", r.data.Val.Len())
 	}
 	if r.data.Test != nil {
-		j, err := step.NewJudge(r.backend, r.net, r.data.Test, &r.o, false)
-		if err != nil {
-			return nil, err
-		}
-		result.Answers = r.answers(j)
-		result.TestLoss, result.TestAcc, err = j.Score()
-		j.Close()
-		if err != nil {
+		var err error
+		if result.Answers, result.TestLoss, result.TestAcc, err = r.answers(r.data.Test); err != nil {
 			return nil, fmt.Errorf("test: %w", err)
 		}
 		result.Tested = true
 		m.Accuracy, m.AccuracyOn = result.TestAcc, fmt.Sprintf("%d test pictures", r.data.Test.Len())
 	}
 	var err error
-	result.Bundle, result.Parity, err = r.writeBundle(m)
+	result.Bundle, result.Parity, err = r.writeBundle(ctx, m, result)
 	return result, err
 }
 
-// answers gathers what the network answers to the test pictures when j scores them, by head.
-func (r *run) answers(j *step.Judge) []*eval.Answers {
-	all := make([]*eval.Answers, len(r.net.Heads))
-	for h, head := range r.data.Heads() {
-		all[h] = &eval.Answers{Labels: head.Labels}
+// answers are what the network answers to the pictures of a set, by head, and how good that is.
+func (r *run) answers(set dataset.Set) (all []*eval.Answers, loss, accuracy float64, err error) {
+	j, err := step.NewJudge(r.backend, r.net, set, &r.o, false)
+	if err != nil {
+		return nil, 0, 0, err
 	}
-	j.Answer = func(h, example int, p []float32, label int) {
+	defer j.Close()
+	for _, head := range r.data.Heads() {
+		all = append(all, &eval.Answers{Labels: head.Labels})
+	}
+	j.Answer = func(h, _ int, p []float32, label int) {
 		all[h].P, all[h].Truth = append(all[h].P, p), append(all[h].Truth, label)
 	}
-	return all
+	loss, accuracy, err = j.Score()
+	return all, loss, accuracy, err
 }
 
-// writeBundle writes the network as a file, compares the file with the network, and puts it into the run's folder.
-func (r *run) writeBundle(m bundle.Manifest) (string, *parity.Report, error) {
+// writeBundle writes the network as a file, compares the file with the network, and puts it into the run's folder, with a report.
+func (r *run) writeBundle(ctx context.Context, m bundle.Manifest, result *Result) (string, *parity.Report, error) {
 	if len(r.net.Heads) > 1 {
 		return "", nil, fmt.Errorf("a bundle of %d heads cannot be written yet; the weights are in %s", len(r.net.Heads), r.folder.Best())
 	}
@@ -104,7 +104,9 @@ func (r *run) writeBundle(m bundle.Manifest) (string, *parity.Report, error) {
 		return "", nil, err
 	}
 	dir := r.folder.Bundle()
-	if err := replaceBundle(dir, m, map[string][]byte{bundle.ModelFile: file.Bytes, bundle.LabelsFile: labels}); err != nil {
+	files := r.report(ctx, result, report)
+	files[bundle.ModelFile], files[bundle.LabelsFile] = file.Bytes, labels
+	if err := replaceBundle(dir, m, files); err != nil {
 		return "", nil, err
 	}
 	return dir, report, nil

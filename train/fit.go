@@ -98,13 +98,13 @@ func fitOn(ctx context.Context, o recipe.Options, resume bool, tell Reporter, op
 			err = r.endEpoch(began)
 		}
 		if errors.Is(err, ErrInterrupted) {
-			return r.stop()
+			return r.stop(ctx)
 		}
 		if err != nil {
 			return nil, r.advise(err)
 		}
 	}
-	return r.finish()
+	return r.finish(ctx)
 }
 
 // compile makes the network and the programs, and works out the schedule.
@@ -358,7 +358,7 @@ func (r *run) better(row runs.Row) bool {
 }
 
 // stop saves where the run is and leaves a bundle of the best weights so far, or of the present ones where there are none yet.
-func (r *run) stop() (*Result, error) {
+func (r *run) stop(ctx context.Context) (*Result, error) {
 	if r.saved != r.state.Step {
 		if err := r.save(); err != nil {
 			return nil, r.advise(err)
@@ -372,7 +372,7 @@ func (r *run) stop() (*Result, error) {
 		}
 		r.best = w
 	}
-	result, err := r.export()
+	result, err := r.export(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("%w; but there is no bundle: %w", where, err)
 	}
@@ -380,8 +380,8 @@ func (r *run) stop() (*Result, error) {
 }
 
 // finish measures the best weights on the test pictures and leaves a bundle of them.
-func (r *run) finish() (*Result, error) {
-	result, err := r.export()
+func (r *run) finish(ctx context.Context) (*Result, error) {
+	result, err := r.export(ctx)
 	if err != nil {
 		return nil, err
 	}

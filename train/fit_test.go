@@ -171,7 +171,15 @@ func same(t *testing.T, a, b string) {
 	if x, y := logged(t, a), logged(t, b); !slices.EqualFunc(x, y, slices.Equal[[]string]) {
 		t.Errorf("the logs differ:\n%v\n%v", x, y)
 	}
-	for _, name := range []string{runs.BestFile, runs.BundleDir + "/" + bundle.ModelFile} {
+	files, err := os.ReadDir(filepath.Join(a, runs.BundleDir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := []string{runs.BestFile}
+	for _, f := range files {
+		names = append(names, runs.BundleDir+"/"+f.Name())
+	}
+	for _, name := range names {
 		if !bytes.Equal(read(t, a, name), read(t, b, name)) {
 			t.Errorf("%s differs", name)
 		}

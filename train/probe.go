@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -61,24 +60,6 @@ func (r *run) probe(ctx context.Context) error {
 	return nil
 }
 
-// mirrored is a set of pictures with left and right swapped.
-type mirrored struct{ plain }
-
-func (m mirrored) Input(dst []float32, i int, _ *rand.Rand) error {
-	if err := m.plain.Input(dst, i, nil); err != nil {
-		return err
-	}
-	s := m.Shape()
-	for row := range slices.Chunk(dst, s[1]*s[2]) {
-		for a, b := 0, s[1]-1; a < b; a, b = a+1, b-1 {
-			for c := range s[2] {
-				row[a*s[2]+c], row[b*s[2]+c] = row[b*s[2]+c], row[a*s[2]+c]
-			}
-		}
-	}
-	return nil
-}
-
 // judgeProbe says how good the probe is. Where no epochs follow, its weights are the best.
 func (r *run) judgeProbe() error {
 	var row runs.Row
@@ -101,9 +82,15 @@ func (r *run) judgeProbe() error {
 // weights, the pictures and how they become numbers.
 func (r *run) features(ctx context.Context, set dataset.Set, mirror bool) ([][]float32, error) {
 	whole := set
-	part, isPart := set.(*dataset.Subset)
-	if isPart {
-		whole = part.Set
+	var index []int // nil: all of whole
+	for part, ok := set.(*dataset.Subset); ok; part, ok = whole.(*dataset.Subset) {
+		if whole = part.Set; index == nil {
+			index = slices.Clone(part.Index)
+			continue
+		}
+		for k, i := range index {
+			index[k] = part.Index[i]
+		}
 	}
 	path := ""
 	if dir, err := os.UserCacheDir(); err == nil {
@@ -115,15 +102,15 @@ func (r *run) features(ctx context.Context, set dataset.Set, mirror bool) ([][]f
 			return nil, err
 		}
 		if mirror {
-			return r.look(ctx, mirrored{plain{whole}})
+			return r.look(ctx, step.Mirrored{Set: whole})
 		}
 		return r.look(ctx, whole)
 	})
-	if err != nil || !isPart {
+	if err != nil || index == nil {
 		return all, err
 	}
-	of := make([][]float32, len(part.Index))
-	for at, i := range part.Index {
+	of := make([][]float32, len(index))
+	for at, i := range index {
 		of[at] = all[i]
 	}
 	return of, nil

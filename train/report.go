@@ -25,6 +25,7 @@ func (e *InputError) Unwrap() error { return e.Err }
 
 // Reporter is told how a run goes, on the run's goroutine. Functions that are nil are not called.
 type Reporter struct {
+	Program string                // who asks, its name and version, for the bundle's provenance; empty: not stated there
 	Note    func(line string)     // something that a person should know
 	Decoded func(done, total int) // pictures, before the run; from several goroutines, one at a time
 	Step    func(p Progress)      // a few times a second

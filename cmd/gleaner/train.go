@@ -114,7 +114,7 @@ func newTrainShow(out, err io.Writer, asJSON bool) *trainShow {
 }
 
 func (s *trainShow) reporter() train.Reporter {
-	r := train.Reporter{Note: s.note, Epoch: s.epoch}
+	r := train.Reporter{Program: "gleaner " + version, Note: s.note, Epoch: s.epoch}
 	if isTerminal(s.err) {
 		r.Step, r.Decoded = s.step, func(done, total int) { s.line("%d of %d pictures", done, total) }
 	}

@@ -122,7 +122,7 @@ func (l *Learning) chart() *chart {
 	for _, s := range l.Sizes {
 		least, most = min(least, s.Accuracy.Low), max(most, s.Accuracy.High)
 	}
-	a := axes{math.Log2(float64(first.Pictures)), math.Log2(float64(last.Pictures)), max(0, math.Floor(20*least)/20), min(1, math.Ceil(20*most)/20)}
+	a := axes{math.Log2(float64(first.Pictures)) - 0.2, math.Log2(float64(last.Pictures)) + 0.3, max(0, math.Floor(20*least)/20), min(1, math.Ceil(20*most)/20)}
 	if a.y1 <= a.y0 {
 		a.y0, a.y1 = 0, 1
 	}

@@ -46,7 +46,8 @@ type Report struct {
 	ID       string   `json:"id,omitempty"` // "sha256:…" of the bundle; empty in a report that is a file of it
 	Data     string   `json:"data"`         // where the pictures are
 	Pictures int      `json:"pictures"`
-	Notes    []string `json:"notes"` // what a reader must know before any figure, a sentence each
+	About    string   `json:"about,omitempty"` // how the answers came about, sentences; empty: there is nothing to say
+	Notes    []string `json:"notes"`           // what a reader must know before any figure, a sentence each
 	// Chance is the share of the most frequent class, Commonest: who always says that is right so often.
 	Chance     float64       `json:"chance"`
 	Commonest  string        `json:"commonest"`

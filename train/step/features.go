@@ -2,6 +2,7 @@ package step
 
 import (
 	"context"
+	"math/rand/v2"
 	"slices"
 
 	"gleaner/train/dataset"
@@ -48,4 +49,23 @@ func Features(ctx context.Context, b engine.Backend, n *net.Net, set dataset.Set
 		}
 	}
 	return all, nil
+}
+
+// Mirrored is a set of pictures, as they are, with left and right swapped.
+type Mirrored struct{ dataset.Set }
+
+// Input writes example i, mirrored.
+func (m Mirrored) Input(dst []float32, i int, _ *rand.Rand) error {
+	if err := m.Set.Input(dst, i, nil); err != nil {
+		return err
+	}
+	s := m.Shape()
+	for row := range slices.Chunk(dst, s[1]*s[2]) {
+		for a, b := 0, s[1]-1; a < b; a, b = a+1, b-1 {
+			for c := range s[2] {
+				row[a*s[2]+c], row[b*s[2]+c] = row[b*s[2]+c], row[a*s[2]+c]
+			}
+		}
+	}
+	return nil
 }

@@ -1,0 +1,62 @@
+package train
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"gleaner/train/dataset"
+	"gleaner/train/export/parity"
+	"gleaner/train/recipe"
+	"gleaner/train/report"
+)
+
+// report is the files that say what the bundle is worth and what it was made of. The backend has the best weights before and after.
+func (r *run) report(ctx context.Context, result *Result, file *parity.Report) map[string][]byte {
+	in := report.Input{Options: &r.o, Data: r.data, Bundle: r.o.BundleName() + " 1", Program: r.tell.Program, Network: r.net.Name,
+		History: r.state.History, Best: r.state.Best.Epoch, Seen: r.seen, Learnt: strings.HasSuffix(strings.ToLower(r.o.Net), ".tflite"), Unsure: r.o.Start != ""}
+	if s, err := r.net.Summarise(); err == nil {
+		in.MACs = s.MACs
+	}
+	if file != nil {
+		in.About = "The figures are those of the network that was trained; the bundle’s file was compared with it: " + strings.ReplaceAll(file.String(), "\n", "; ") + "."
+	}
+	if result.Answers != nil {
+		in.Test = result.Answers[0]
+	}
+	if r.data.Val != nil {
+		if all, _, _, err := r.answers(r.data.Val); err == nil {
+			in.Val = all[0]
+		}
+	}
+	files, notes := report.Make(ctx, in)
+	for _, n := range notes {
+		r.tell.note(n)
+	}
+	return files
+}
+
+// seen is what the heads are fed with for the examples of a set: with the best weights, or with those that the run began with, which
+// are made anew, since a run that goes on has them no more.
+func (r *run) seen(ctx context.Context, set dataset.Set, began bool) ([][]float32, error) {
+	if !began && (r.o.Epochs > 0 || r.o.Probe == 0) {
+		return r.look(ctx, set)
+	}
+	defer func() { _ = r.net.Load(r.backend, r.best) }()
+	if r.first == nil {
+		var err error
+		if _, r.first, err = recipe.Network(&r.o, r.data.Train.Shape(), r.data.Heads()); err != nil {
+			return nil, err
+		}
+		if err := r.prepare(); err != nil {
+			return nil, fmt.Errorf("the weights that the run began with: %w", err)
+		}
+	}
+	if r.o.Probe > 0 {
+		return r.features(ctx, set, false)
+	}
+	if err := r.net.Load(r.backend, r.first); err != nil {
+		return nil, err
+	}
+	return r.look(ctx, set)
+}
