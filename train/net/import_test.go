@@ -35,6 +35,8 @@ func TestImportCuts(t *testing.T) {
 		{"classifier, uint8", "mobilenet_v2_1.0_224_quant.tflite", ImportOptions{Heads: two}, "Logits/AvgPool", 1280},
 		{"cut, resized", "ssd_oidv4_fp16.tflite", ImportOptions{Heads: two, Input: engine.Shape{96, 128, 3},
 			At: "FeatureExtractor/MobilenetV2/expanded_conv_12/add"}, "expanded_conv_12/add", 96},
+		{"several depths", "ssd_oidv4_fp16.tflite", ImportOptions{Heads: two, Input: engine.Shape{96, 96, 3},
+			At: "FeatureExtractor/MobilenetV2/Conv_1/Relu6,FeatureExtractor/MobilenetV2/expanded_conv_12/add"}, "MobilenetV2/Conv_1/Relu6", 1280 + 96},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			n, w, err := Import(load(t, c.file), c.o)

@@ -1,0 +1,76 @@
+package train
+
+import (
+	"bytes"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"gleaner/model/bundle"
+)
+
+// TestProbe fits heads on the network as it begins: far better than chance, the same each time, and the second time with features
+// from the cache, or with new ones where the cache is damaged.
+func TestProbe(t *testing.T) {
+	cache := t.TempDir()
+	t.Setenv("XDG_CACHE_HOME", cache)
+	dir := garments(t, 400)
+	probed := func(more ...string) (*Result, string) {
+		r, notes, err := fit(t, options(t, dir, append([]string{"units=0", "probe=0.01"}, more...)...), false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r, notes
+	}
+	first, notes := probed("epochs=0")
+	if first.Best.ValAcc < 0.5 || !strings.Contains(notes, "the linear probe: ") || !strings.Contains(notes, "looks at 400 pictures") {
+		t.Errorf("%.2f right, %s", first.Best.ValAcc, notes)
+	}
+	kept, err := filepath.Glob(filepath.Join(cache, "gleaner", "features", "*"))
+	if err != nil || len(kept) != 2 { // as they are, and mirrored
+		t.Fatalf("kept %v, %v", kept, err)
+	}
+	again, notes := probed("epochs=0")
+	if strings.Contains(notes, "looks at") {
+		t.Errorf("the cache is not used: %s", notes)
+	}
+	if a, b := read(t, first.Bundle, bundle.ModelFile), read(t, again.Bundle, bundle.ModelFile); !bytes.Equal(a, b) {
+		t.Error("the second probe is another one")
+	}
+	if err := os.Truncate(kept[0], 100); err != nil {
+		t.Fatal(err)
+	}
+	after, notes := probed("epochs=0")
+	if after.Best != first.Best || !strings.Contains(notes, "looks at") {
+		t.Errorf("%+v behind a damaged cache, %+v before; %s", after.Best, first.Best, notes)
+	}
+	if tuned, _ := probed("epochs=1"); tuned.Best.Epoch != 1 || tuned.Best.ValAcc < 0.5 {
+		t.Errorf("an epoch behind the probe: %+v", tuned.Best)
+	}
+}
+
+// TestCrossValidate answers each picture once, by a network that did not see it, and refuses less than two folds.
+func TestCrossValidate(t *testing.T) {
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	o := options(t, garments(t, 300), "epochs=0", "probe=0.01", "units=0", "val=0", "keep=last")
+	c, err := CrossValidate(t.Context(), o, 3, false, Reporter{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	counts := map[int]int{}
+	for _, k := range c.Answers.Truth {
+		counts[k]++
+	}
+	if len(c.Answers.P) != 300 || len(counts) != 10 || len(c.Folds) != 3 {
+		t.Errorf("%d answers of %d classes in %d folds", len(c.Answers.P), len(counts), len(c.Folds))
+	}
+	mean := (c.MacroF1[0] + c.MacroF1[1] + c.MacroF1[2]) / 3
+	if math.Abs(c.Mean-mean) > 1e-9 || c.Mean < 0.4 || c.Accuracy.Value < 0.4 {
+		t.Errorf("macro-F1 %v, mean %.3f, accuracy %v", c.MacroF1, c.Mean, c.Accuracy)
+	}
+	if _, err := CrossValidate(t.Context(), o, 1, false, Reporter{}); err == nil {
+		t.Error("one fold is taken")
+	}
+}
