@@ -175,19 +175,21 @@ func interval(draws []float64) (low, high float64) {
 	return draws[len(draws)*25/1000], draws[len(draws)*975/1000]
 }
 
-// verdict is the curve in words.
+// verdict is the curve in words. That a classifier on random features gains little does not say that a network would.
 func (in *Input) verdict(l *judge.Learning, n, judged int) string {
 	g := fmt.Sprintf("about %+.1f points of accuracy (%+.1f to %+.1f) for twice as many", 100*l.Gain.Value, 100*l.Gain.Low, 100*l.Gain.High)
 	text := "It cannot be told whether more pictures would help: " + g
 	switch {
 	case l.Gain.Low > 0 && l.Gain.Value >= 0.005:
 		text = "More pictures would help: " + g
-	case l.Gain.High < 0.01:
+	case l.Gain.High < 0.01 && in.Learnt:
 		text = "More pictures would hardly help: " + g
+	case l.Gain.Low > 0:
+		text = "More pictures would help, how much cannot be told: " + g + " at least"
 	}
-	seen := "with its first, random weights: a network that learns what to look for makes more of pictures than that, so take it for the least that they bring"
-	if in.Learnt {
-		seen = "as it was before this run, which must not have learnt from these very pictures; one that does learn from them what to look for may gain more"
+	seen := "as it was before this run, which must not have learnt from these very pictures; one that does learn from them what to look for may gain more"
+	if !in.Learnt {
+		seen = "with its first, random weights: a network that learns what to look for makes more of pictures than that, so take it for the least that they bring"
 	}
 	return fmt.Sprintf("%s. That is a linear classifier’s gain, fitted on up to %d of the %d training pictures and tried on %d others, with its errors taken to fall with 1/√n; it looks at them through the network %s.",
 		text, n, in.Data.Train.Len(), judged, seen)
