@@ -1,6 +1,6 @@
 // Command 4-recycling proves the recycling recipe with an ImageNet backbone on 2,055 photos of waste by five-fold cross-validation:
 // heads on the frozen backbone, fine-tuning, and an int8 sequel of that. Near copies stay in one fold; a fold's pictures are
-// answered once and choose nothing. 4-registry is the same with the backbone that every user can fetch.
+// answered once and choose nothing. 4-registry is the same with the backbone that every user can fetch; 4-ensemble joins checkpoints.
 package main
 
 import (
@@ -22,8 +22,7 @@ import (
 	"gleaner/train/recipe"
 )
 
-const bars = "macro-F1 at least 0.86 frozen and 0.93 fine-tuned, the worst class's recall 0.80; int8 at most 1 point worse by the paired test; " +
-	"the ensemble at least the best single checkpoint"
+const bars = "macro-F1 at least 0.86 frozen and 0.93 fine-tuned, the worst class's recall 0.80; int8 at most 1 point worse by the paired test"
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -81,7 +80,6 @@ func (p *proof) run(ctx context.Context) error {
 	}
 	p.state("fine-tuned", best, 0.93)
 	p.worst(best)
-	p.short = append(p.short, errors.New("ensembles are not there yet"))
 	return p.int8(ctx, best, imagenet)
 }
 

@@ -1,0 +1,87 @@
+// Command 4-same proves that one seed gives one bundle, byte for byte: a recipe is run twice on the same pictures, into two folders,
+// and every file of the two bundles is compared.
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"gleaner/prove/internal/cv"
+	"gleaner/train"
+	"gleaner/train/engine/onednn"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := onednn.Passive(); err != nil {
+		fmt.Println(err)
+	}
+	figure, err := prove(ctx)
+	word := "PASS"
+	if err != nil {
+		figure, word = strings.Join(strings.Fields(err.Error()), " "), "FAIL"
+	}
+	fmt.Printf("FIGURE %s BAR the same files, byte for byte %s\n", figure, word)
+	if err != nil {
+		os.Exit(1)
+	}
+}
+
+func prove(ctx context.Context) (figure string, err error) {
+	dir, err := os.MkdirTemp("", "same")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(dir)
+	data, err := cv.Data("masks3")
+	if err != nil {
+		return "", err
+	}
+	var bundles []string
+	for _, name := range []string{"first", "second"} {
+		// The name of the bundle is that of the folder, unless it is given.
+		o, err := cv.Options("recipe=masks", "data="+data, "epochs=2", "name=same", "out="+filepath.Join(dir, name))
+		if err != nil {
+			return "", err
+		}
+		r, err := train.Fit(ctx, o, false, cv.Tell())
+		if err != nil {
+			return "", err
+		}
+		bundles = append(bundles, r.Bundle)
+	}
+	files, size := 0, 0
+	var errs []error
+	err = filepath.WalkDir(bundles[0], func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		name, err := filepath.Rel(bundles[0], path)
+		if err != nil {
+			return err
+		}
+		a, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		b, err := os.ReadFile(filepath.Join(bundles[1], name))
+		if err != nil || !bytes.Equal(a, b) {
+			errs = append(errs, fmt.Errorf("%s differs (%v)", name, err))
+		}
+		files, size = files+1, size+len(a)
+		return nil
+	})
+	if err := errors.Join(append(errs, err)...); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%d files, %d bytes, twice the same", files, size), nil
+}
