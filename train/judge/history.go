@@ -110,7 +110,7 @@ func steps(lo, hi float64, whole bool) (all []float64) {
 		unit = max(1, math.Round(unit))
 	}
 	for k := math.Ceil(lo/unit - 1e-9); k*unit <= hi+1e-9*unit; k++ {
-		all = append(all, math.Round(k*unit*1e9)/1e9)
+		all = append(all, math.Round(k*unit*1e9)/1e9+0) // + 0: no -0
 	}
 	return all
 }
@@ -126,8 +126,11 @@ func (l *Learning) chart() *chart {
 	if a.y1 <= a.y0 {
 		a.y0, a.y1 = 0, 1
 	}
-	c := newChart(a)
-	c.Title, c.XName, c.YName, c.X = "accuracy and training pictures", "training pictures", "right, %", nil
+	c := bare(a)
+	c.Title, c.XName, c.YName = "accuracy and training pictures", "training pictures", "right, %"
+	for _, v := range steps(a.y0, a.y1, false) {
+		c.Y = append(c.Y, tick{a.y(v), percent(v)})
+	}
 	var x, y []float64
 	for _, s := range l.Sizes {
 		at := math.Log2(float64(s.Pictures))

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"gleaner/train/eval"
 )
 
 // TestPage shows hostile names as text, in a browser where there is one, and fetches nothing.
@@ -18,13 +20,19 @@ func TestPage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	loss, accuracy := 0.5, 0.75
+	r.History = []Epoch{{Epoch: 1, TrainLoss: 2, TrainAcc: 0.5, ValLoss: &loss, ValAcc: &accuracy, Best: true}, {Epoch: 2, TrainLoss: 0.1, TrainAcc: 1, ValLoss: &loss, ValAcc: &accuracy}}
+	r.Learning = &Learning{Sizes: []Size{{100, 3, eval.Wilson(60, 100)}, {200, 1, eval.Wilson(80, 100)}}, Text: "More " + hostile}
+	r.Worst[0].Nearest = []Near{{Picture: 3, Path: hostile, Label: "glass " + hostile, Cosine: 0.9}}
+	r.Carried = &Carried{On: "40 " + hostile, Temperature: 1.5, Scaled: r.Calibration, Purity: []CarriedPurity{{0.98, eval.Wilson(9, 10), eval.Wilson(0, 0)}}}
 	var b bytes.Buffer
-	if err := r.WriteHTML(&b, data, nil); err != nil {
+	if err := r.WriteHTML(&b, data, data); err != nil {
 		t.Fatal(err)
 	}
 	page := b.String()
 	for _, want := range []string{"87.5 %", "accuracy of the old bundle", "better: 105 pictures right by the new model alone", "data:image/jpeg;base64,", "right &lt;b&gt;",
-		"can &lt;img src=x", "precision and coverage", "after temperature scaling, 1.07", `<polyline class="curve" points="`} {
+		"can &lt;img src=x", "precision and coverage", "after temperature scaling, 1.07", `<polyline class="curve" points="`,
+		`<polyline class="curve train" points="`, "the bundle has the weights of epoch 1", "Would more pictures help?", "cosine 0.900", "What the bundle carries", ">90</text>"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page has no %q", want)
 		}
@@ -34,7 +42,7 @@ func TestPage(t *testing.T) {
 			t.Errorf("%q stands in the page", bad)
 		}
 	}
-	if strings.Count(page, "<img") != 15 { // a quarter of 60
+	if strings.Count(page, "<img") != 16 { // a quarter of 60, and what is beside one of them
 		t.Errorf("%d pictures", strings.Count(page, "<img"))
 	}
 	path := filepath.Join(t.TempDir(), "page.html")
