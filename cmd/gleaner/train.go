@@ -27,6 +27,7 @@ import (
 func newTrain(restore func()) *cobra.Command {
 	var resume, asJSON bool
 	var folds int
+	var crop []string
 	c := &cobra.Command{
 		Use:   "train data=PICTURES out=FOLDER [key=value...]",
 		Short: "Train a classifier on labelled pictures, and leave a bundle that the daemon runs",
@@ -36,6 +37,10 @@ func newTrain(restore func()) *cobra.Command {
   gleaner once --classify runs/first/bundle picture.jpg
 
 The run's folder gets the exact options, a row of the log per epoch, a checkpoint, the best weights and the bundle.
+With a recipe, and from whole photos, out of which a detector cuts the objects first:
+  gleaner train recipe=recycling data=waste.set out=runs/waste
+  gleaner train recipe=watches data=photos out=runs/watches --crop detector=coco.tflite --crop labels=coco.txt --crop classes=clock
+
 Whatever ends a run, the power included, --resume goes on as if nothing had happened:
   gleaner train out=runs/first --resume
 Ctrl-C finishes the step, saves, and leaves a bundle of the best weights so far; a second Ctrl-C ends at once.
@@ -47,6 +52,11 @@ Keys, with what they are when not set:
 			o, err := trainOptions(args, resume)
 			if err != nil {
 				return &badInput{err}
+			}
+			if len(crop) > 0 && !resume {
+				if err := cropFirst(c, &o, crop, asJSON); err != nil {
+					return err
+				}
 			}
 			signal.Ignore(syscall.SIGXFSZ)                  // a limit on the size of files is an error of the write, not a crash
 			defer context.AfterFunc(c.Context(), restore)() // a second signal ends at once
@@ -64,6 +74,7 @@ Keys, with what they are when not set:
 	}
 	c.Flags().BoolVar(&resume, "resume", false, "go on with the run in out= where it stopped")
 	c.Flags().IntVar(&folds, "folds", 0, "cross-validate: train so many times, each time measured on another part of the pictures")
+	c.Flags().StringArrayVar(&crop, "crop", nil, "first cut the objects out of the pictures: detector=NAME, classes=A and the other keys of data crop (repeatable)")
 	c.Flags().BoolVar(&asJSON, "json", false, "one line of JSON per epoch on standard output")
 	c.AddCommand(newTrainSummary())
 	return c
