@@ -11,13 +11,14 @@ import (
 
 	"gleaner/model/bundle"
 	"gleaner/model/flat"
-	"gleaner/model/tflite"
 	"gleaner/train/dataset"
 	"gleaner/train/device"
 	"gleaner/train/engine"
+	"gleaner/train/ensemble"
 	"gleaner/train/eval"
 	"gleaner/train/export"
 	"gleaner/train/export/parity"
+	"gleaner/train/export/trial"
 	"gleaner/train/net"
 	"gleaner/train/runs"
 	"gleaner/train/step"
@@ -36,13 +37,13 @@ func (r *run) export(ctx context.Context) (*Result, error) {
 	if n := len(s.History); n > 0 {
 		result.Last = s.History[n-1]
 	}
-	if err := r.net.Load(r.backend, r.best); err != nil {
-		return nil, err
-	}
 	m := bundle.Manifest{Name: r.o.BundleName(), Version: "1", Task: bundle.TaskOf("probs"), Head: "probs", Input: r.data.Input,
 		Source: fmt.Sprintf("trained as %s on %d pictures of %s", r.net.Name, r.data.Train.Len(), filepath.Base(r.o.Data))}
-	if r.data.Val != nil && (s.Best.Epoch > 0 || r.o.Epochs == 0) {
+	if r.data.Val != nil && (s.Best.Epoch > 0 || r.o.Probe > 0) {
 		m.Accuracy, m.AccuracyOn = s.Best.ValAcc, fmt.Sprintf("%d validation pictures, which chose the weights", r.data.Val.Len())
+	}
+	if err := r.elect(result, &m); err != nil {
+		return nil, err
 	}
 	if r.data.Test != nil {
 		var err error
@@ -57,8 +58,8 @@ func (r *run) export(ctx context.Context) (*Result, error) {
 	return result, err
 }
 
-// answers are what the network answers to the pictures of a set, by head, and how good that is.
-func (r *run) answers(set dataset.Set) (all []*eval.Answers, loss, accuracy float64, err error) {
+// answersNow are what the network answers with the weights that the backend has.
+func (r *run) answersNow(set dataset.Set) (all []*eval.Answers, loss, accuracy float64, err error) {
 	j, err := step.NewJudge(r.backend, r.net, set, &r.o, false)
 	if err != nil {
 		return nil, 0, 0, err
@@ -79,33 +80,26 @@ func (r *run) writeBundle(ctx context.Context, m bundle.Manifest, result *Result
 	if len(r.net.Heads) > 1 {
 		return "", nil, fmt.Errorf("a bundle of %d heads cannot be written yet; the weights are in %s", len(r.net.Heads), r.folder.Best())
 	}
-	p, err := r.net.Evaluation(1, net.EvalOptions{Quantise: r.o.Quantise})
-	if err != nil {
-		return "", nil, err
-	}
 	// The file is measured against the network in float32 on the CPU, whatever it was trained in.
 	cpu, _ := device.CPU(r.o.Threads) // plain Go is slower, and as good
 	defer cpu.Close()
-	if err := r.net.Load(cpu, r.best); err != nil {
-		return "", nil, err
-	}
 	labels := bundle.FormatLabels(r.data.Heads()[0].Labels)
 	o := export.Options{Kind: export.Kind(r.o.Export), Labels: labels,
 		Meta: flat.Meta{Name: m.Name, Description: m.Source, Mean: m.Input.Mean, Std: m.Input.Std, Colour: m.Input.Colour, LabelsFile: bundle.LabelsFile}}
 	if o.Kind != export.Float32 {
-		o.Calibration = &export.Calibration{Backend: cpu, Pictures: gallery(sample(r.data.Train, calibratePictures)), Clip: export.MinMax}
+		o.Calibration = &export.Calibration{Backend: cpu, Pictures: trial.Gallery(trial.PerClass(r.data.Train, calibratePictures)), Clip: export.MinMax}
 	}
-	file, err := export.Write(p, func(v *engine.Var) []float32 { return r.best[v.Name] }, o)
+	file, err := r.write(cpu, o)
 	if err != nil {
 		return "", nil, err
 	}
-	report, err := r.gate(cpu, file.Bytes, o.Kind)
+	report, err := r.gate(cpu, file, o.Kind)
 	if err != nil {
 		return "", nil, err
 	}
 	dir := r.folder.Bundle()
 	files := r.report(ctx, result, report)
-	files[bundle.ModelFile], files[bundle.LabelsFile] = file.Bytes, labels
+	files[bundle.ModelFile], files[bundle.LabelsFile] = file, labels
 	if err := replaceBundle(dir, m, files); err != nil {
 		return "", nil, err
 	}
@@ -114,24 +108,10 @@ func (r *run) writeBundle(ctx context.Context, m bundle.Manifest, result *Result
 
 // gate runs the written file as the device does, beside the network, on pictures that were not trained on.
 func (r *run) gate(cpu engine.Backend, file []byte, kind export.Kind) (*parity.Report, error) {
-	if tflite.Version() == "none" {
+	if !trial.Possible() {
 		r.tell.note("WARNING: this build has no TensorFlow Lite: the bundle's file was not compared with the network")
 		return nil, nil
 	}
-	f, err := os.CreateTemp(r.folder.Dir, runs.TryFile+"*.tflite")
-	if err != nil {
-		return nil, fmt.Errorf("try the file: %w", err)
-	}
-	defer os.Remove(f.Name())
-	_, err = f.Write(file)
-	if err := errors.Join(err, f.Close()); err != nil {
-		return nil, fmt.Errorf("try the file: %w", err)
-	}
-	runner, err := tflite.Open(f.Name(), tflite.DefaultOptions())
-	if err != nil {
-		return nil, fmt.Errorf("try the file: %w", err)
-	}
-	defer runner.Close()
 	held := r.data.Test
 	if held == nil {
 		held = r.data.Val
@@ -149,50 +129,13 @@ func (r *run) gate(cpu engine.Backend, file []byte, kind export.Kind) (*parity.R
 		return nil, err
 	}
 	defer reference.Close()
-	report, err := parity.Verify(runner, reference, gallery(first(held, gatePictures)), kind)
+	reference.Answer = ensemble.Vote(len(r.voters), func(i int) error { return r.net.Load(cpu, r.voters[i]) }, reference.Answer)
+	report, err := trial.Verify(r.folder.Dir, runs.TryFile, file, reference, trial.Gallery(trial.Spread(held, gatePictures)), kind)
 	if err != nil {
 		return nil, err
 	}
 	r.tell.note("the file beside the network: " + strings.ReplaceAll(report.String(), "\n", "; "))
 	return report, nil
-}
-
-// gallery is a set as the exporter looks at it.
-func gallery(s dataset.Set) export.Pictures {
-	return export.Pictures{N: s.Len(), Name: s.Name,
-		At: func(i int, dst []float32) error { return s.Input(dst, i, nil) },
-		Want: func(i int) (want [][]float32) {
-			for h, head := range s.Heads() {
-				shares := make([]float32, len(head.Labels))
-				if l := s.Label(i, h); l >= 0 {
-					shares[l] = 1
-				}
-				want = append(want, shares)
-			}
-			return want
-		}}
-}
-
-// first is evenly spread examples of a set, n at most.
-func first(s dataset.Set, n int) dataset.Set {
-	n = min(n, s.Len())
-	part := &dataset.Subset{Set: s}
-	for i := range n {
-		part.Index = append(part.Index, i*s.Len()/n)
-	}
-	return part
-}
-
-// sample is the first examples of each class, n at most.
-func sample(s dataset.Set, n int) dataset.Set {
-	part, taken := &dataset.Subset{Set: s}, map[int]int{}
-	for i := range s.Len() {
-		if l := s.Label(i, 0); taken[l] < n {
-			taken[l]++
-			part.Index = append(part.Index, i)
-		}
-	}
-	return part
 }
 
 // replaceBundle writes a bundle in the place of the one that the run left before: the new one is there, whole and verified,

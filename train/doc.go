@@ -5,6 +5,7 @@
 //	log.csv                  one row per epoch
 //	checkpoint.safetensors   all that the run needs to go on, after a kill at any moment, as if nothing had happened
 //	skipped.csv              pictures that could not be read
+//	candidate-*.safetensors  with ensemble=: the weights that were best on the validation pictures, several of them
 //	best.safetensors         the weights that were best on the validation pictures
 //	bundle/                  what the daemon loads
 //

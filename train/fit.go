@@ -35,10 +35,11 @@ type run struct {
 	goesOn bool        // from a checkpoint
 	first  net.Weights // that it begins with, unless it goes on from a checkpoint
 
-	state state
-	best  net.Weights // of state.Best
-	saved int         // step of the checkpoint that is there; -1: none
-	told  time.Time   // when Reporter.Step was called last
+	state  state
+	best   net.Weights   // of state.Best
+	voters []net.Weights // whose mean answers the bundle gives; since the export began
+	saved  int           // step of the checkpoint that is there; -1: none
+	told   time.Time     // when Reporter.Step was called last
 }
 
 // Fit trains a network as the options say, or goes on with the run in the options' folder, and leaves the best weights there
@@ -232,9 +233,6 @@ func (r *run) done() bool { return r.state.Epoch >= r.o.Epochs || r.early() }
 
 func (r *run) early() bool { return r.o.Patience > 0 && r.state.Since >= r.o.Patience }
 
-// rate is the learning rate of a step.
-func (r *run) rate(step int) float64 { return r.schedule.At(step, r.state.Plateau.Scale) }
-
 // epoch does the steps of an epoch that are left. Several may be under way on the device; a checkpoint waits for them.
 func (r *run) epoch(ctx context.Context, began *runs.Stopwatch) error {
 	as := r.o.Feed()
@@ -315,9 +313,12 @@ func (r *run) endEpoch(began *runs.Stopwatch) error {
 		}
 	}
 	better := r.better(row)
+	if err := r.candidate(row); err != nil {
+		return err
+	}
 	s.Since++
 	if better {
-		w, err := r.bestNow()
+		w, err := r.bestNow(r.best)
 		if err != nil {
 			return err
 		}
@@ -349,7 +350,7 @@ func (r *run) endEpoch(began *runs.Stopwatch) error {
 func (r *run) better(row runs.Row) bool {
 	best := r.state.Best
 	switch {
-	case best.Epoch == 0 || r.o.Keep == "last":
+	case len(r.best) == 0 || r.o.Keep == "last":
 		return true
 	case r.o.Keep == "loss" || row.ValAcc == best.ValAcc:
 		return row.ValLoss < best.ValLoss
@@ -365,8 +366,8 @@ func (r *run) stop(ctx context.Context) (*Result, error) {
 		}
 	}
 	where := fmt.Errorf("%w in epoch %d of %d, after step %d; saved: --resume goes on from there", ErrInterrupted, r.state.Epoch+1, r.o.Epochs, r.state.Step)
-	if r.state.Best.Epoch == 0 {
-		w, err := r.bestNow()
+	if len(r.best) == 0 {
+		w, err := r.bestNow(r.best)
 		if err != nil {
 			return nil, err
 		}

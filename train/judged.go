@@ -16,7 +16,10 @@ func (r *run) report(ctx context.Context, result *Result, file *parity.Report) m
 	in := report.Input{Options: &r.o, Data: r.data, Bundle: r.o.BundleName() + " 1", Program: r.tell.Program, Network: r.net.Name,
 		History: r.state.History, Best: r.state.Best.Epoch, Seen: r.seen, Learnt: strings.HasSuffix(strings.ToLower(r.o.Net), ".tflite"), Unsure: r.o.Start != ""}
 	if s, err := r.net.Summarise(); err == nil {
-		in.MACs = s.MACs
+		in.MACs = s.MACs * int64(len(r.voters))
+	}
+	if len(r.voters) > 1 {
+		in.Members = result.Ensemble
 	}
 	if file != nil {
 		in.About = "The figures are those of the network that was trained; the bundle’s file was compared with it: " + strings.ReplaceAll(file.String(), "\n", "; ") + "."

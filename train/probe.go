@@ -60,7 +60,7 @@ func (r *run) probe(ctx context.Context) error {
 	return nil
 }
 
-// judgeProbe says how good the probe is. Where no epochs follow, its weights are the best.
+// judgeProbe says how good the probe is. Its weights are the best until an epoch's are better, and where none follows.
 func (r *run) judgeProbe() error {
 	var row runs.Row
 	if r.val != nil {
@@ -69,8 +69,11 @@ func (r *run) judgeProbe() error {
 			return fmt.Errorf("validation: %w", err)
 		}
 		r.tell.note(fmt.Sprintf("the linear probe: %.2f %% right on validation pictures, loss %.4f", 100*row.ValAcc, row.ValLoss))
+		if err := r.candidate(row); err != nil {
+			return err
+		}
 	}
-	if r.o.Epochs > 0 {
+	if r.o.Epochs > 0 && (r.val == nil || r.o.Keep == "last") {
 		return nil
 	}
 	r.best, r.state.Best = r.first, row

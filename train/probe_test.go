@@ -46,8 +46,11 @@ func TestProbe(t *testing.T) {
 	if after.Best != first.Best || !strings.Contains(notes, "looks at") {
 		t.Errorf("%+v behind a damaged cache, %+v before; %s", after.Best, first.Best, notes)
 	}
-	if tuned, _ := probed("epochs=1"); tuned.Best.Epoch != 1 || tuned.Best.ValAcc < 0.5 {
+	if tuned, _ := probed("epochs=1", "keep=last"); tuned.Best.Epoch != 1 || tuned.Best.ValAcc < 0.5 {
 		t.Errorf("an epoch behind the probe: %+v", tuned.Best)
+	}
+	if spoilt, _ := probed("epochs=1", "lr=5", "clip=0"); spoilt.Best != first.Best {
+		t.Errorf("an epoch that spoils the probe: %+v is the best, and the probe was %+v", spoilt.Best, first.Best)
 	}
 }
 

@@ -49,14 +49,17 @@ type Progress struct {
 
 // Result is what a run came to.
 type Result struct {
-	Best     runs.Row `json:"best"`   // the epoch whose weights are the best; epoch 0: none was finished, and the bundle has the last weights
+	Best     runs.Row `json:"best"`   // the epoch whose weights are the best; epoch 0: the probe, or none was finished and the bundle has the last weights
 	Last     runs.Row `json:"last"`   // the last epoch that was finished
 	Early    bool     `json:"early"`  // it ended because nothing got better
 	Tested   bool     `json:"tested"` // the test pictures were looked at
 	TestLoss float64  `json:"test_loss"`
 	TestAcc  float64  `json:"test_acc"`
 	Bundle   string   `json:"bundle"` // its folder
-	// Answers are what the best weights answer to the test pictures, by head; nil without such.
+	// Ensemble are the epochs of the checkpoints whose mean the bundle answers with, the best alone first; 0: the linear probe. Empty
+	// without ensemble=.
+	Ensemble []int `json:"ensemble,omitempty"`
+	// Answers are what the bundle's weights answer to the test pictures, by head; nil without such.
 	Answers []*eval.Answers `json:"-"`
 	// Parity is how the bundle's file answered beside the network; nil in a build without TensorFlow Lite.
 	Parity *parity.Report `json:"-"`

@@ -24,9 +24,11 @@ type state struct {
 	Right   int              `json:"right"`   // right answers on those batches, over all heads
 	Answers int              `json:"answers"` // of so many
 	Plateau schedule.Plateau `json:"plateau"`
-	Best    runs.Row         `json:"best"`  // the epoch whose weights are the best so far; epoch 0: none
+	Best    runs.Row         `json:"best"`  // the epoch whose weights are the best so far; epoch 0: none, or the probe
 	Since   int              `json:"since"` // epochs since then
 	History []runs.Row       `json:"history"`
+
+	Candidates []runs.Row `json:"candidates,omitempty"` // epochs whose weights are kept for an ensemble, the best first
 }
 
 func newState() state { return state{Plateau: schedule.Plateau{Best: math.MaxFloat64, Scale: 1}} }
@@ -44,6 +46,9 @@ const (
 	// bestPrefix begins the names of the best weights among a checkpoint's arrays.
 	bestPrefix = "best:"
 )
+
+// rate is the learning rate of a step.
+func (r *run) rate(step int) float64 { return r.schedule.At(step, r.state.Plateau.Scale) }
 
 // variables are all that a run's backend holds: parameters, statistics, the optimiser's state.
 func (r *run) variables() []*engine.Var { return append(r.net.Vars(), r.net.States()...) }
@@ -81,7 +86,7 @@ func (r *run) save() error {
 		return err
 	}
 	r.saved = r.state.Step
-	return nil
+	return r.dropCandidates()
 }
 
 func notFinite(v float32) bool { return v-v != 0 }
@@ -111,8 +116,11 @@ func (r *run) restore(f *checkpoint.File) error {
 			best[v.Name] = a.Data
 		}
 	}
-	if s.Best.Epoch > 0 && len(best) != len(r.net.Vars()) {
+	if (s.Best.Epoch > 0 || len(best) > 0) && len(best) != len(r.net.Vars()) {
 		return &weights.MismatchError{Path: path, Problem: "its best weights are not complete"}
+	}
+	if err := r.haveCandidates(&s); err != nil {
+		return err
 	}
 	for _, v := range r.variables() {
 		if err := r.backend.Write(v, f.Array(v.Name).Data); err != nil {
@@ -120,11 +128,12 @@ func (r *run) restore(f *checkpoint.File) error {
 		}
 	}
 	r.state, r.best, r.saved = s, best, s.Step
-	return nil
+	return r.dropCandidates()
 }
 
-// bestNow reads the weights that are validated and exported: the parameters or their moving averages, and the statistics.
-func (r *run) bestNow() (net.Weights, error) {
+// bestNow reads the weights that are validated and exported: the parameters or their moving averages, and the statistics. It takes
+// the memory of old for them, where that has any.
+func (r *run) bestNow(old net.Weights) (net.Weights, error) {
 	w := net.Weights{}
 	for _, v := range r.net.Vars() {
 		from := v
@@ -135,7 +144,7 @@ func (r *run) bestNow() (net.Weights, error) {
 				}
 			}
 		}
-		d := r.best[v.Name]
+		d := old[v.Name]
 		if d == nil {
 			d = make([]float32, v.Shape.Size())
 		}

@@ -195,7 +195,10 @@ func (s *trainShow) result(r *train.Result) {
 		fmt.Fprintf(s.out, "ended early: nothing has been better since epoch %d\n", r.Best.Epoch)
 	}
 	what := "the weights as they are"
-	if r.Best.Epoch > 0 {
+	switch {
+	case r.Best.Epoch == 0 && r.Best.ValAcc > 0:
+		what = fmt.Sprintf("the heads on the network as it began: %.2f %% right on validation pictures", 100*r.Best.ValAcc)
+	case r.Best.Epoch > 0:
 		what = fmt.Sprintf("the best weights, of epoch %d: %.2f %% right on validation pictures", r.Best.Epoch, 100*r.Best.ValAcc)
 	}
 	if r.Tested {

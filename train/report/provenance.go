@@ -18,9 +18,10 @@ type Provenance struct {
 	Network  string         `json:"network"`
 	Data     string         `json:"data"` // sha256 of the sized pictures and their labels; of several sets, one behind the other
 	Pictures Counts         `json:"pictures"`
-	Epoch    int            `json:"epoch"`           // whose weights the bundle has; 0: none was finished
-	Files    []File         `json:"files,omitempty"` // that the run began with
-	Options  recipe.Options `json:"options"`         // paths are cut to their last name, and out= is left out
+	Epoch    int            `json:"epoch"`              // whose weights the bundle has; 0: none was finished
+	Ensemble []int          `json:"ensemble,omitempty"` // epochs whose weights answer together, where they are several
+	Files    []File         `json:"files,omitempty"`    // that the run began with
+	Options  recipe.Options `json:"options"`            // paths are cut to their last name, and out= is left out
 }
 
 // Counts are pictures by what they were for.
@@ -46,7 +47,7 @@ func (in *Input) provenance() *Provenance {
 		return s.Len()
 	}
 	o := *in.Options
-	p := &Provenance{Program: in.Program, Seed: o.Seed, Network: in.Network, Data: in.Data.Sum, Epoch: in.Best,
+	p := &Provenance{Program: in.Program, Seed: o.Seed, Network: in.Network, Data: in.Data.Sum, Epoch: in.Best, Ensemble: in.Members,
 		Pictures: Counts{count(in.Data.Train), count(in.Data.Val), count(in.Data.Test), len(in.Data.Skipped)}}
 	for _, f := range []struct{ option, path string }{{"net", o.Net}, {"start", o.Start}} {
 		if sum, err := sumOf(f.path); err == nil {

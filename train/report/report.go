@@ -38,6 +38,7 @@ type Input struct {
 	History []runs.Row
 	Best    int    // epoch whose weights the bundle has; 0: none was finished
 	About   string // how the bundle's file answers beside the network, a sentence
+	Members []int  // epochs whose weights answer together; empty: those of Best alone
 	// Test and Val are what the bundle's weights answer to those pictures, one answer per picture in their order; nil where there
 	// are none.
 	Test, Val *eval.Answers

@@ -32,7 +32,7 @@ func (c cloud) Heads() []dataset.Head {
 }
 func (c cloud) Label(i, _ int) int                             { return i % 2 }
 func (c cloud) Input(dst []float32, i int, _ *rand.Rand) error { return nil }
-func (c cloud) Name(i int) string                              { return fmt.Sprintf("/home/someone/photos/%d.jpg", i) }
+func (c cloud) Name(i int) string                              { return fmt.Sprintf("/srv/pictures/photos/%d.jpg", i) }
 
 // seen are features: the number that tells the classes apart, among noise numbers that do not. stream keeps sets apart.
 func seen(noise int) func(context.Context, dataset.Set, bool) ([][]float32, error) {
@@ -60,7 +60,7 @@ func (o other) Name(i int) string { return strings.ReplaceAll(o.cloud.Name(i), "
 
 func input(n, noise int) Input {
 	o := recipe.DefaultOptions()
-	o.Data, o.Out = "/home/someone/photos", "/home/someone/runs/first"
+	o.Data, o.Out = "/srv/pictures/photos", "/srv/pictures/runs/first"
 	return Input{Options: &o, Data: &recipe.Data{Train: cloud{n}, Test: other{cloud{600}}, Sum: "0"}, Bundle: "first 1", MACs: 1000, Seen: seen(noise), Learnt: true}
 }
 
@@ -123,7 +123,7 @@ func TestMake(t *testing.T) {
 	if r.Carried == nil || len(r.Carried.Purity) != 3 || !r.History[1].Best || len(r.Worst) == 0 || len(r.Worst[0].Nearest) != 3 || r.Learning == nil {
 		t.Errorf("%+v", r)
 	}
-	if strings.Contains(fmt.Sprintf("%+v", r.Worst), "/home") {
+	if strings.Contains(fmt.Sprintf("%+v", r.Worst), "/srv") {
 		t.Errorf("a machine's path: %+v", r.Worst[0])
 	}
 	files, notes := Make(t.Context(), in)
@@ -145,7 +145,7 @@ func TestMake(t *testing.T) {
 		t.Errorf("%d files, notes %q", len(files), notes)
 	}
 	for name, text := range files {
-		if bytes.Contains(text, []byte("/home")) || bytes.Contains(text, []byte("runs/first")) {
+		if bytes.Contains(text, []byte("/srv")) || bytes.Contains(text, []byte("runs/first")) {
 			t.Errorf("%s tells of a machine: %s", name, text)
 		}
 	}
@@ -167,9 +167,9 @@ func TestSome(t *testing.T) {
 
 func TestName(t *testing.T) {
 	o := recipe.DefaultOptions()
-	o.Data, o.Test = "/home/someone/photos/list.csv", "../others"
+	o.Data, o.Test = "/srv/pictures/photos/list.csv", "../others"
 	in := Input{Options: &o}
-	for path, want := range map[string]string{"/home/someone/photos/can/1.jpg": "can/1.jpg", "../others/a/b.jpg": "a/b.jpg", "/data/x/y/z.jpg": "y/z.jpg",
+	for path, want := range map[string]string{"/srv/pictures/photos/can/1.jpg": "can/1.jpg", "../others/a/b.jpg": "a/b.jpg", "/data/x/y/z.jpg": "y/z.jpg",
 		"../../x/y/z.jpg": "y/z.jpg", "can/1.jpg": "can/1.jpg", "/z.jpg": "z.jpg"} {
 		if got := in.name(path); got != want {
 			t.Errorf("%s: %s, want %s", path, got, want)

@@ -1,4 +1,4 @@
-package train
+package schedule
 
 import (
 	"math"
@@ -9,8 +9,8 @@ import (
 
 // TestScanEnds reads scans with a known course: flat, then falling around one learning rate, then rising.
 func TestScanEnds(t *testing.T) {
-	const n = scanSteps
-	rate := func(i int) float64 { return scanLow * math.Pow(scanHigh/scanLow, float64(i)/(n-1)) }
+	const n = 100
+	rate := func(i int) float64 { return ScanLow * math.Pow(ScanHigh/ScanLow, float64(i)/(n-1)) }
 	course := func(fall, rise int, noise float64) (rates, losses []float64) {
 		r := rand.New(rand.NewPCG(1, 2))
 		for i := range n {
@@ -51,11 +51,11 @@ func TestScanEnds(t *testing.T) {
 		t.Errorf("NaN at %g is seen at %g", rates[80], limit)
 	}
 	for chosen, want := range map[float64]string{1e-3: "this run goes up to 0.001", 5: "WARNING"} {
-		if s := readScan(rates, losses, chosen); !strings.Contains(s, want) {
+		if s := ReadScan(rates, losses, chosen); !strings.Contains(s, want) {
 			t.Errorf("lr=%g: %s", chosen, s)
 		}
 	}
-	if s := readScan(rates, flat, 0.1); !strings.HasPrefix(s, "WARNING: no learning rate") {
+	if s := ReadScan(rates, flat, 0.1); !strings.HasPrefix(s, "WARNING: no learning rate") {
 		t.Error(s)
 	}
 }

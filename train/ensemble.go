@@ -1,0 +1,141 @@
+package train
+
+import (
+	"fmt"
+	"os"
+	"slices"
+
+	"gleaner/model/bundle"
+	"gleaner/train/dataset"
+	"gleaner/train/engine"
+	"gleaner/train/ensemble"
+	"gleaner/train/eval"
+	"gleaner/train/export"
+	"gleaner/train/net"
+	"gleaner/train/runs"
+	"gleaner/train/weights"
+)
+
+// candidate keeps the weights that were just validated, if they are among the best so far, for an ensemble to be made of. The
+// state counts them, and the checkpoint after them; what the state counts no more goes only then, so that after a kill in between
+// the older checkpoint still has all that it counts.
+func (r *run) candidate(row runs.Row) error {
+	if r.o.Ensemble < 2 || r.val == nil {
+		return nil
+	}
+	kept := ensemble.Insert(r.state.Candidates, row, r.o.Ensemble)
+	if !slices.Contains(kept, row) {
+		return nil
+	}
+	w, err := r.bestNow(net.Weights{})
+	if err != nil {
+		return err
+	}
+	r.state.Candidates = kept
+	return weights.Save(r.folder.Candidate(row.Epoch), r.net, r.data.Heads(), w, row)
+}
+
+// dropCandidates removes the weights that the state, as it was saved, does not count.
+func (r *run) dropCandidates() error {
+	if r.o.Ensemble < 2 {
+		return nil
+	}
+	return r.folder.KeepCandidates(epochsOf(r.state.Candidates))
+}
+
+func epochsOf(rows []runs.Row) (epochs []int) {
+	for _, row := range rows {
+		epochs = append(epochs, row.Epoch)
+	}
+	return epochs
+}
+
+// haveCandidates tells whether the weights that a checkpoint's state counts are there.
+func (r *run) haveCandidates(s *state) error {
+	for _, row := range s.Candidates {
+		if _, err := os.Lstat(r.folder.Candidate(row.Epoch)); err != nil {
+			return &weights.MismatchError{Path: r.folder.Checkpoint(), Problem: fmt.Sprintf("it counts on %s, which is not there", r.folder.Candidate(row.Epoch))}
+		}
+	}
+	return nil
+}
+
+// elect decides whose answers the bundle gives: those of the best weights, or the mean of the candidates that are best together
+// on the validation pictures. The backend has the best weights afterwards.
+func (r *run) elect(result *Result, m *bundle.Manifest) error {
+	r.voters = []net.Weights{r.best}
+	candidates := r.state.Candidates
+	if len(candidates) > 0 {
+		var all []net.Weights
+		var answers [][]*eval.Answers
+		for _, row := range candidates {
+			w, err := weights.Load(r.folder.Candidate(row.Epoch), r.net, r.data.Heads())
+			if err != nil {
+				return err
+			}
+			r.voters = []net.Weights{w}
+			a, _, _, err := r.answers(r.data.Val)
+			if err != nil {
+				return fmt.Errorf("validation: %w", err)
+			}
+			all, answers = append(all, w), append(answers, a)
+		}
+		c := ensemble.Choose(answers)
+		r.voters = nil
+		for _, i := range c.Members {
+			r.voters, result.Ensemble = append(r.voters, all[i]), append(result.Ensemble, candidates[i].Epoch)
+		}
+		m.Accuracy, m.AccuracyOn = c.Accuracy, fmt.Sprintf("%d validation pictures, which chose the checkpoints", r.data.Val.Len())
+		of, alone := ensemble.Epochs(result.Ensemble), fmt.Sprintf("%.2f %% right on validation pictures, loss %.4f", 100*c.Alone.Accuracy, c.Alone.Loss)
+		if n := len(c.Members); n > 1 {
+			m.Source = fmt.Sprintf("an ensemble of %d checkpoints, of %s, %s", n, of, m.Source)
+			r.tell.note(fmt.Sprintf("the ensemble: %d of %d checkpoints, of %s: %.2f %% right on validation pictures, loss %.4f; the best alone, of epoch %d: %s",
+				n, len(all), of, 100*c.Accuracy, c.Loss, result.Ensemble[0], alone))
+		} else {
+			r.tell.note(fmt.Sprintf("the ensemble: with none of the %d other checkpoints is that of %s right more often: it is the bundle by itself, %s",
+				len(all)-1, of, alone))
+		}
+	}
+	return r.net.Load(r.backend, r.best)
+}
+
+// answers are what the bundle will answer to the pictures of a set, by head, and how good that is. The backend has the best weights
+// afterwards.
+func (r *run) answers(set dataset.Set) (all []*eval.Answers, loss, accuracy float64, err error) {
+	var each [][]*eval.Answers
+	for _, w := range r.voters {
+		if err := r.net.Load(r.backend, w); err != nil {
+			return nil, 0, 0, err
+		}
+		if all, loss, accuracy, err = r.answersNow(set); err != nil {
+			return nil, 0, 0, err
+		}
+		each = append(each, all)
+	}
+	if len(each) == 1 {
+		return all, loss, accuracy, r.net.Load(r.backend, r.best)
+	}
+	all = ensemble.Mean(each)
+	s := ensemble.Rate(all)
+	return all, s.Loss, s.Accuracy, r.net.Load(r.backend, r.best)
+}
+
+// write makes the file: that of the only voter, or those of all of them in one. The backend has the last one's weights afterwards.
+func (r *run) write(cpu engine.Backend, o export.Options) ([]byte, error) {
+	p, err := r.net.Evaluation(1, net.EvalOptions{Quantise: r.o.Quantise})
+	if err != nil {
+		return nil, err
+	}
+	var files [][]byte
+	for _, w := range r.voters {
+		if err := r.net.Load(cpu, w); err != nil {
+			return nil, err
+		}
+		file, err := export.Write(p, func(v *engine.Var) []float32 { return w[v.Name] }, o)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, file.Bytes)
+	}
+	return ensemble.Join(files)
+}
