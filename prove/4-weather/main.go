@@ -43,7 +43,7 @@ func prove(ctx context.Context) (figure string, pass bool, err error) {
 	if err != nil {
 		return "", false, err
 	}
-	registry, err := cv.Run(ctx, dir, "recipe=weather", "val=0", "data="+data)
+	registry, err := cv.Run(ctx, dir, "recipe=weather", "val=0", "data="+data, "epochs=0")
 	if err != nil {
 		return "", false, err
 	}
@@ -51,5 +51,5 @@ func prove(ctx context.Context) (figure string, pass bool, err error) {
 	if err != nil {
 		return "", false, err
 	}
-	return fmt.Sprintf("macro-F1 %s with an ImageNet backbone, %s with the registry's", cv.Text(best), cv.Text(registry)), best.Mean >= bar, nil
+	return fmt.Sprintf("macro-F1 %s with an ImageNet backbone, %s with heads on the registry's, frozen", cv.Text(best), cv.Text(registry)), best.Mean >= bar, nil
 }
