@@ -56,6 +56,9 @@ func (o *Options) Check() error {
 	if err := o.checkStart(); err != nil {
 		return err
 	}
+	if err := o.checkEnsemble(); err != nil {
+		return err
+	}
 	if o.noValidation() && (o.Schedule == "plateau" || o.Patience > 0 || o.Keep != "last") {
 		return fmt.Errorf("val=%s: schedule=plateau, patience and keep=%s need validation pictures; keep=last does not", o.Val, o.Keep)
 	}
@@ -82,6 +85,22 @@ func (o *Options) checkStart() error {
 	}
 	if o.Quantise != 0 && (o.Start == "" || o.Export != "int8") {
 		return fmt.Errorf("quantise=%d fine-tunes a network that was trained: it needs start= and export=int8", o.Quantise)
+	}
+	return nil
+}
+
+// checkEnsemble tells what is wrong with keeping several checkpoints.
+func (o *Options) checkEnsemble() error {
+	switch {
+	case o.Ensemble < 0 || o.Ensemble > 8:
+		return fmt.Errorf("ensemble=%d: not in 0 to 8", o.Ensemble)
+	case o.Ensemble < 2:
+	case o.noValidation():
+		return fmt.Errorf("ensemble=%d: validation pictures choose the checkpoints, and val=%s leaves none", o.Ensemble, o.Val)
+	case o.Keep != "accuracy":
+		return fmt.Errorf("ensemble=%d: the checkpoints are chosen by their accuracy; keep=%s does not go with it", o.Ensemble, o.Keep)
+	case o.Quantise != 0:
+		return fmt.Errorf("ensemble=%d: checkpoints of quantise=%d each have ranges of their own; export=int8 without it does", o.Ensemble, o.Quantise)
 	}
 	return nil
 }

@@ -109,10 +109,15 @@ func TestCheck(t *testing.T) {
 		"val=0":                            "val=0: schedule=plateau, patience and keep=accuracy need validation pictures",
 		"val=0 keep=last patience=3":       "val=0: ",
 		"val=0 keep=last schedule=plateau": "val=0: ",
-		"quantise=1":                       "quantise=1: not 0, nor 2 to 16",
-		"quantise=8":                       "it needs start= and export=int8",
-		"export=onnx":                      "export=onnx: not one of float32, float16, int8",
-		"overfit=yes":                      "overfit=yes: not one of auto, on, off",
+		"ensemble=9":                       "ensemble=9: not in 0 to 8",
+		"ensemble=-1":                      "ensemble=-1: not in 0 to 8",
+		"ensemble=3 val=0 keep=last":       "ensemble=3: validation pictures choose the checkpoints, and val=0 leaves none",
+		"ensemble=3 keep=loss":             "keep=loss does not go with it",
+		"ensemble=2 quantise=8 start=s export=int8": "ensemble=2: checkpoints of quantise=8 ",
+		"quantise=1":  "quantise=1: not 0, nor 2 to 16",
+		"quantise=8":  "it needs start= and export=int8",
+		"export=onnx": "export=onnx: not one of float32, float16, int8",
+		"overfit=yes": "overfit=yes: not one of auto, on, off",
 	} {
 		o := set(t, strings.Fields(assignments)...)
 		if err := o.Check(); err == nil || !strings.Contains(err.Error(), want) {

@@ -11,6 +11,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -78,6 +79,32 @@ func (f *Folder) Bundle() string { return filepath.Join(f.Dir, BundleDir) }
 // Best is the path of the best weights.
 func (f *Folder) Best() string { return filepath.Join(f.Dir, BestFile) }
 
+// candidateFile begins the name of a file with weights that an ensemble may be made of.
+const candidateFile = "candidate-"
+
+// Candidate is the path of the weights of an epoch that an ensemble may be made of; epoch 0: those that the run began with.
+func (f *Folder) Candidate(epoch int) string {
+	return filepath.Join(f.Dir, fmt.Sprintf("%s%04d.safetensors", candidateFile, epoch))
+}
+
+// KeepCandidates removes all candidates but those of the given epochs.
+func (f *Folder) KeepCandidates(epochs []int) error {
+	there, err := os.ReadDir(f.Dir)
+	if err != nil {
+		return fmt.Errorf("remove candidates: %w", cause(err))
+	}
+	for _, e := range there {
+		path := filepath.Join(f.Dir, e.Name())
+		if !strings.HasPrefix(e.Name(), candidateFile) || slices.ContainsFunc(epochs, func(n int) bool { return f.Candidate(n) == path }) {
+			continue
+		}
+		if err := os.Remove(path); err != nil {
+			return fmt.Errorf("remove a candidate: %w", err)
+		}
+	}
+	return nil
+}
+
 // Open makes or takes the folder. Without resume a folder that holds a run already is refused.
 func Open(dir string, resume bool) (*Folder, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -122,7 +149,7 @@ func (f *Folder) sweep() error {
 		return fmt.Errorf("sweep %s: %w", f.Dir, cause(err))
 	}
 	for _, e := range entries {
-		if name := e.Name(); strings.HasPrefix(name, TryFile) || strings.HasPrefix(name, ".new-") { // the latter a bundle's
+		if name := e.Name(); strings.HasPrefix(name, TryFile) || strings.HasPrefix(name, "."+candidateFile) || strings.HasPrefix(name, ".new-") { // the latter a bundle's
 			if err := os.RemoveAll(filepath.Join(f.Dir, name)); err != nil {
 				return fmt.Errorf("sweep %s: %w", f.Dir, cause(err))
 			}

@@ -43,7 +43,7 @@ func TestOpen(t *testing.T) {
 		t.Errorf("opened twice: %v", err)
 	}
 	f.Close()
-	for _, left := range []string{".options.json12", ".log.csv345", "." + CheckpointFile + "9", TryFile + "1.tflite", ".new-7/bundle.json"} {
+	for _, left := range []string{".options.json12", ".log.csv345", "." + CheckpointFile + "9", ".candidate-0003.safetensors77", TryFile + "1.tflite", ".new-7/bundle.json"} {
 		write(t, filepath.Join(dir, left), "x")
 	}
 	f = open(t, dir, false)
