@@ -301,6 +301,9 @@ func TestInterrupt(t *testing.T) {
 		if b, err := bundle.Open(r.Bundle); err != nil || len(b.Labels) != 10 {
 			t.Errorf("the bundle: %v", err)
 		}
+		if report := read(t, r.Bundle, "report.json"); !bytes.Contains(report, []byte("beside the worst errors: the run was interrupted.")) {
+			t.Errorf("the report: %.500s", report)
+		}
 		if _, notes, err := fit(t, o, true); err != nil || !strings.Contains(notes, "goes on from step ") {
 			t.Errorf("%v, it said %s", err, notes)
 		}

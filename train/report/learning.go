@@ -41,13 +41,13 @@ func (in *Input) learn(ctx context.Context, set dataset.Set) (*judge.Learning, e
 		return nil, fmt.Errorf("%d training pictures are too few to be parted", train.Len())
 	}
 	set = some(set, judged, in.Options.Seed)
-	judging, err := in.Seen(ctx, set, true)
+	judging, err := in.see(ctx, set, true)
 	if err != nil {
 		return nil, err
 	}
 	most := max(500, int(numbers/float64(len(judging[0])*classes)))
 	train = some(train, min(most, in.most()), in.Options.Seed)
-	x, err := in.Seen(ctx, train, true)
+	x, err := in.see(ctx, train, true)
 	if err != nil {
 		return nil, err
 	}
@@ -58,8 +58,8 @@ func (in *Input) learn(ctx context.Context, set dataset.Set) (*judge.Learning, e
 		size := judge.Size{Draws: d.times}
 		var of [][]float64
 		for k := range d.times {
-			if err := ctx.Err(); err != nil {
-				return nil, err
+			if ctx.Err() != nil {
+				return nil, errEnding
 			}
 			part, px := train, x
 			if n < train.Len() {

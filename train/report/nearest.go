@@ -23,12 +23,12 @@ func (in *Input) nearest(ctx context.Context, r *judge.Report, set dataset.Set) 
 	for _, w := range r.Worst {
 		errs.Index = append(errs.Index, w.Picture)
 	}
-	of, err := in.Seen(ctx, errs, false)
+	of, err := in.see(ctx, errs, false)
 	if err != nil {
 		return err
 	}
 	train := some(in.Data.Train, in.most(), in.Options.Seed)
-	x, err := in.Seen(ctx, train, false)
+	x, err := in.see(ctx, train, false)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -127,6 +128,20 @@ func (in *Input) figures(ctx context.Context, r *judge.Report, set dataset.Set, 
 	}
 	return nil
 }
+
+// see is Seen, with a word of its own for a run that is to end.
+func (in *Input) see(ctx context.Context, set dataset.Set, began bool) ([][]float32, error) {
+	if ctx.Err() != nil {
+		return nil, errEnding
+	}
+	x, err := in.Seen(ctx, set, began)
+	if ctx.Err() != nil {
+		return nil, errEnding
+	}
+	return x, err
+}
+
+var errEnding = errors.New("the run was interrupted")
 
 // source names where pictures of a kind come from.
 func source(o *recipe.Options, kind string) string {
