@@ -2,10 +2,7 @@ package train
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -100,7 +97,7 @@ func (r *run) writeBundle(ctx context.Context, m bundle.Manifest, result *Result
 	dir := r.folder.Bundle()
 	files := r.report(ctx, result, report)
 	files[bundle.ModelFile], files[bundle.LabelsFile] = file, labels
-	if err := replaceBundle(dir, m, files); err != nil {
+	if err := bundle.Replace(dir, m, files); err != nil {
 		return "", nil, err
 	}
 	return dir, report, nil
@@ -136,25 +133,4 @@ func (r *run) gate(cpu engine.Backend, file []byte, kind export.Kind) (*parity.R
 	}
 	r.tell.note("the file beside the network: " + strings.ReplaceAll(report.String(), "\n", "; "))
 	return report, nil
-}
-
-// replaceBundle writes a bundle in the place of the one that the run left before: the new one is there, whole and verified,
-// before the old one goes.
-func replaceBundle(dir string, m bundle.Manifest, files map[string][]byte) error {
-	next, old := dir+".next", dir+".old"
-	for _, d := range []string{next, old} {
-		if err := os.RemoveAll(d); err != nil {
-			return fmt.Errorf("write the bundle: %w", err)
-		}
-	}
-	if _, err := bundle.Write(next, m, files); err != nil {
-		return err
-	}
-	if err := os.Rename(dir, old); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("write the bundle: %w", err)
-	}
-	if err := os.Rename(next, dir); err != nil {
-		return fmt.Errorf("write the bundle: %w", err)
-	}
-	return os.RemoveAll(old)
 }

@@ -2,7 +2,6 @@ package train
 
 import (
 	"fmt"
-	"os"
 	"slices"
 
 	"gleaner/model/bundle"
@@ -40,24 +39,7 @@ func (r *run) dropCandidates() error {
 	if r.o.Ensemble < 2 {
 		return nil
 	}
-	return r.folder.KeepCandidates(epochsOf(r.state.Candidates))
-}
-
-func epochsOf(rows []runs.Row) (epochs []int) {
-	for _, row := range rows {
-		epochs = append(epochs, row.Epoch)
-	}
-	return epochs
-}
-
-// haveCandidates tells whether the weights that a checkpoint's state counts are there.
-func (r *run) haveCandidates(s *state) error {
-	for _, row := range s.Candidates {
-		if _, err := os.Lstat(r.folder.Candidate(row.Epoch)); err != nil {
-			return &weights.MismatchError{Path: r.folder.Checkpoint(), Problem: fmt.Sprintf("it counts on %s, which is not there", r.folder.Candidate(row.Epoch))}
-		}
-	}
-	return nil
+	return r.folder.KeepCandidates(r.state.Candidates)
 }
 
 // elect decides whose answers the bundle gives: those of the best weights, or the mean of the candidates that are best together
@@ -86,15 +68,10 @@ func (r *run) elect(result *Result, m *bundle.Manifest) error {
 			r.voters, result.Ensemble = append(r.voters, all[i]), append(result.Ensemble, candidates[i].Epoch)
 		}
 		m.Accuracy, m.AccuracyOn = c.Accuracy, fmt.Sprintf("%d validation pictures, which chose the checkpoints", r.data.Val.Len())
-		of, alone := ensemble.Epochs(result.Ensemble), fmt.Sprintf("%.2f %% right on validation pictures, loss %.4f", 100*c.Alone.Accuracy, c.Alone.Loss)
 		if n := len(c.Members); n > 1 {
-			m.Source = fmt.Sprintf("an ensemble of %d checkpoints, of %s, %s", n, of, m.Source)
-			r.tell.note(fmt.Sprintf("the ensemble: %d of %d checkpoints, of %s: %.2f %% right on validation pictures, loss %.4f; the best alone, of epoch %d: %s",
-				n, len(all), of, 100*c.Accuracy, c.Loss, result.Ensemble[0], alone))
-		} else {
-			r.tell.note(fmt.Sprintf("the ensemble: with none of the %d other checkpoints is that of %s right more often: it is the bundle by itself, %s",
-				len(all)-1, of, alone))
+			m.Source = fmt.Sprintf("an ensemble of %d checkpoints, of %s, %s", n, ensemble.Epochs(result.Ensemble), m.Source)
 		}
+		r.tell.note(c.Note(result.Ensemble, len(all)))
 	}
 	return r.net.Load(r.backend, r.best)
 }

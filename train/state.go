@@ -119,8 +119,8 @@ func (r *run) restore(f *checkpoint.File) error {
 	if (s.Best.Epoch > 0 || len(best) > 0) && len(best) != len(r.net.Vars()) {
 		return &weights.MismatchError{Path: path, Problem: "its best weights are not complete"}
 	}
-	if err := r.haveCandidates(&s); err != nil {
-		return err
+	if path := r.folder.Missing(s.Candidates); path != "" {
+		return &weights.MismatchError{Path: r.folder.Checkpoint(), Problem: "it counts on " + path + ", which is not there"}
 	}
 	for _, v := range r.variables() {
 		if err := r.backend.Write(v, f.Array(v.Name).Data); err != nil {

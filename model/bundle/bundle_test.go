@@ -178,3 +178,24 @@ func TestParseLabels(t *testing.T) {
 		})
 	}
 }
+
+// TestReplace puts one bundle in the place of another; one that cannot be written leaves the old one.
+func TestReplace(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "b")
+	m, files := quant(t)
+	for _, version := range []string{"1", "2"} {
+		m.Version = version
+		if err := Replace(dir, m, files); err != nil {
+			t.Fatal(err)
+		}
+	}
+	bad := m
+	bad.Name = ""
+	if err := Replace(dir, bad, files); err == nil {
+		t.Error("a bundle without a name is written")
+	}
+	left, _ := filepath.Glob(dir + "*")
+	if b, err := Open(dir); err != nil || b.Manifest.Version != "2" || len(left) != 1 {
+		t.Errorf("%+v, %v; left are %v", b, err, left)
+	}
+}

@@ -34,6 +34,27 @@ func Write(dir string, m Manifest, files map[string][]byte) (*Bundle, error) {
 	return Open(dir)
 }
 
+// Replace writes a bundle in the place of the one that dir holds, if it holds any: the new one is there, whole and valid, before the
+// old one goes. A kill in between leaves one of the two, the old one perhaps as dir with .old behind it.
+func Replace(dir string, m Manifest, files map[string][]byte) error {
+	next, old := dir+".next", dir+".old"
+	for _, d := range []string{next, old} {
+		if err := os.RemoveAll(d); err != nil {
+			return fmt.Errorf("write bundle %s: %w", dir, err)
+		}
+	}
+	if _, err := Write(next, m, files); err != nil {
+		return err
+	}
+	if err := os.Rename(dir, old); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("write bundle %s: %w", dir, err)
+	}
+	if err := os.Rename(next, dir); err != nil {
+		return fmt.Errorf("write bundle %s: %w", dir, err)
+	}
+	return os.RemoveAll(old)
+}
+
 // encode is bundle.json for the files, and the manifest with Schema and Files filled in.
 func encode(m Manifest, files map[string][]byte) ([]byte, Manifest, error) {
 	m.Schema = Schema

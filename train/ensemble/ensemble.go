@@ -76,6 +76,17 @@ func Choose(answers [][]*eval.Answers) Chosen {
 	}
 }
 
+// Note says what was chosen of n candidates, and what that gains; epochs are those of the members.
+func (c Chosen) Note(epochs []int, n int) string {
+	alone := fmt.Sprintf("%.2f %% right on validation pictures, loss %.4f", 100*c.Alone.Accuracy, c.Alone.Loss)
+	if len(c.Members) == 1 {
+		return fmt.Sprintf("the ensemble: with none of the %d other checkpoints is that of %s right more often: it is the bundle by itself, %s",
+			n-1, Epochs(epochs), alone)
+	}
+	return fmt.Sprintf("the ensemble: %d of %d checkpoints, of %s, the mean of whose probabilities is %.2f %% right on validation pictures, loss %.4f; the best alone, of epoch %d: %s",
+		len(c.Members), n, Epochs(epochs), 100*c.Accuracy, c.Loss, epochs[0], alone)
+}
+
 // Mean is the mean of the probabilities that several give to the same pictures, by head. One alone is given back as it is.
 func Mean(answers [][]*eval.Answers) []*eval.Answers {
 	if len(answers) == 1 {

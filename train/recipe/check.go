@@ -44,20 +44,11 @@ func (o *Options) Check() error {
 		oneOf("direction", o.Direction, "", "horizontal", "any"), oneOf("augment", o.Augment, "", "none", "belt", "kiosk"),
 		within("mixup", o.Mixup, 0, 100), oneOf("balance", o.Balance, "", "none", "weights", "over", "under"),
 		oneOf("device", o.Device, "auto", "cpu", "cuda", "ref"), within("threads", float64(o.Threads), 0, 4096), within("workers", float64(o.Workers), 0, 4096),
-		o.augment().Check(),
+		o.augment().Check(), o.checkStart(), o.checkEnsemble(),
 	} {
 		if err != nil {
 			return err
 		}
-	}
-	if o.Quantise != 0 && (o.Quantise < 2 || o.Quantise > 16) {
-		return fmt.Errorf("quantise=%d: not 0, nor 2 to 16", o.Quantise)
-	}
-	if err := o.checkStart(); err != nil {
-		return err
-	}
-	if err := o.checkEnsemble(); err != nil {
-		return err
 	}
 	if o.noValidation() && (o.Schedule == "plateau" || o.Patience > 0 || o.Keep != "last") {
 		return fmt.Errorf("val=%s: schedule=plateau, patience and keep=%s need validation pictures; keep=last does not", o.Val, o.Keep)
@@ -76,6 +67,8 @@ func (o *Options) Check() error {
 // checkStart tells what is wrong with how the training begins.
 func (o *Options) checkStart() error {
 	switch {
+	case o.Quantise != 0 && (o.Quantise < 2 || o.Quantise > 16):
+		return fmt.Errorf("quantise=%d: not 0, nor 2 to 16", o.Quantise)
 	case o.Epochs == 0 && o.Probe == 0:
 		return errors.New("epochs=0: nothing would be learnt; probe=0.01 fits the heads on the network as it begins")
 	case o.Probe > 0 && o.Units > 0:

@@ -87,15 +87,25 @@ func (f *Folder) Candidate(epoch int) string {
 	return filepath.Join(f.Dir, fmt.Sprintf("%s%04d.safetensors", candidateFile, epoch))
 }
 
-// KeepCandidates removes all candidates but those of the given epochs.
-func (f *Folder) KeepCandidates(epochs []int) error {
+// Missing is the path of the first candidate, of the epochs of these rows, that is not there; empty: none is missing.
+func (f *Folder) Missing(candidates []Row) string {
+	for _, r := range candidates {
+		if _, err := os.Lstat(f.Candidate(r.Epoch)); err != nil {
+			return f.Candidate(r.Epoch)
+		}
+	}
+	return ""
+}
+
+// KeepCandidates removes all candidates but those of the epochs of these rows.
+func (f *Folder) KeepCandidates(candidates []Row) error {
 	there, err := os.ReadDir(f.Dir)
 	if err != nil {
 		return fmt.Errorf("remove candidates: %w", cause(err))
 	}
 	for _, e := range there {
 		path := filepath.Join(f.Dir, e.Name())
-		if !strings.HasPrefix(e.Name(), candidateFile) || slices.ContainsFunc(epochs, func(n int) bool { return f.Candidate(n) == path }) {
+		if !strings.HasPrefix(e.Name(), candidateFile) || slices.ContainsFunc(candidates, func(r Row) bool { return f.Candidate(r.Epoch) == path }) {
 			continue
 		}
 		if err := os.Remove(path); err != nil {

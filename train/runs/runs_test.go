@@ -137,3 +137,24 @@ func TestCutLog(t *testing.T) {
 		t.Errorf("appended:\n%s", got)
 	}
 }
+
+// TestCandidates keeps those that are counted, and nothing else that looks like one.
+func TestCandidates(t *testing.T) {
+	f := open(t, t.TempDir(), false)
+	defer f.Close()
+	for _, epoch := range []int{0, 3, 12345} {
+		write(t, f.Candidate(epoch), "x")
+	}
+	write(t, f.Best(), "x")
+	count := []Row{{Epoch: 12345}, {Epoch: 0}}
+	if err := f.KeepCandidates(count); err != nil {
+		t.Fatal(err)
+	}
+	entries, err := filepath.Glob(filepath.Join(f.Dir, "[a-z]*"))
+	if err != nil || len(entries) != 3 || f.Missing(count) != "" {
+		t.Errorf("left are %v, %v; missing is %q", entries, err, f.Missing(count))
+	}
+	if got := f.Missing(append(count, Row{Epoch: 3})); got != f.Candidate(3) {
+		t.Errorf("missing is %q", got)
+	}
+}

@@ -5,13 +5,15 @@ import (
 	"math"
 )
 
-// The ends of the scan.
+// The learning rates at the ends of a scan, which ReadScan's texts name.
 const (
 	ScanLow  = 1e-7
 	ScanHigh = 10
 )
 
-// ReadScan says what the losses at rising learning rates mean for the one that was chosen.
+// ReadScan says, in one line, what the losses at rising learning rates mean for the one that was chosen: the range test of Smith,
+// "Cyclical Learning Rates for Training Neural Networks", 2017. Rates and losses are of the same length, in the order of the steps;
+// a line that begins with WARNING says that the run will hardly learn.
 func ReadScan(rates, losses []float64, chosen float64) string {
 	steepest, limit := scanEnds(rates, losses)
 	switch {
