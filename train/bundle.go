@@ -95,7 +95,10 @@ func (r *run) writeBundle(ctx context.Context, m bundle.Manifest, result *Result
 		return "", nil, err
 	}
 	dir := r.folder.Bundle()
-	files := r.report(ctx, result, report)
+	files := map[string][]byte{}
+	if r.o.Report {
+		files = r.report(ctx, result, report)
+	}
 	files[bundle.ModelFile], files[bundle.LabelsFile] = file, labels
 	if err := bundle.Replace(dir, m, files); err != nil {
 		return "", nil, err

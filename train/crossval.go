@@ -31,6 +31,7 @@ func CrossValidate(ctx context.Context, o recipe.Options, k int, resume bool, te
 	}
 	c := &CrossValidation{Answers: &eval.Answers{}}
 	out := o.Out
+	o.Report = false // what counts is all folds together
 	if out == "" {
 		return nil, &InputError{o.Check()}
 	}

@@ -97,6 +97,7 @@ type Options struct {
 	Scan    string `json:"scan" doc:"first see which learning rates work: auto (before long runs), on or off"`
 	Save    int    `json:"save" doc:"steps between checkpoints, besides the one after each epoch; 0: only that"`
 
+	Report bool   `json:"report" doc:"write report.html and what goes with it into the bundle"`
 	Export string `json:"export" doc:"how the bundle's file holds the numbers: float32, float16 or int8"`
 
 	Device  string `json:"device" doc:"cpu, cuda, auto (cuda where it works, else cpu) or ref (plain Go, slow)"`
@@ -111,7 +112,7 @@ func DefaultOptions() Options {
 		Val: "0.1", Fit: "letterbox", Augment: "none", Direction: "horizontal", Balance: "none", Mean: []float64{127.5}, Std: []float64{127.5}, Cache: 1024,
 		Net: "cnn-bn", Width: 1, Epochs: 20, Batch: 32, Seed: 1, Optimiser: "adamw", Momentum: 0.9, Nesterov: true,
 		Beta1: 0.9, Beta2: 0.999, Decay: 0.01, Schedule: "cosine", Every: 10, Factor: 0.1, Wait: 3, Keep: "accuracy",
-		Overfit: "auto", Scan: "auto", Save: 500, Export: "float32", Device: "auto", Numbers: "tf32",
+		Overfit: "auto", Scan: "auto", Save: 500, Report: true, Export: "float32", Device: "auto", Numbers: "tf32",
 	}
 }
 
@@ -260,7 +261,7 @@ func (o *Options) JSON() []byte {
 
 // Parse reads options.json. A key that is not known is an error; one that is missing changes nothing of a run.
 func Parse(b []byte) (o Options, err error) {
-	o.Augment, o.Direction, o.Balance = "none", "horizontal", "none"
+	o.Augment, o.Direction, o.Balance, o.Report = "none", "horizontal", "none", true
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&o); err != nil {
