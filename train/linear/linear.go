@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/mat"
 	"gonum.org/v1/gonum/optimize"
@@ -140,11 +141,13 @@ type problem struct {
 	decay   float64
 	weights []float64
 	z, gw   *mat.Dense
+	last    []float64 // where z is the probabilities at; the minimiser asks for loss and gradient at one point
+	value   float64   // the loss there
 }
 
 func newProblem(x *mat.Dense, labels []int, k int, decay float64, weights []float64) *problem {
 	n, d := x.Dims()
-	return &problem{x, labels, k, decay, weights, mat.NewDense(n, k, nil), mat.NewDense(k, d, nil)}
+	return &problem{x: x, labels: labels, k: k, decay: decay, weights: weights, z: mat.NewDense(n, k, nil), gw: mat.NewDense(k, d, nil)}
 }
 
 // forward fills z with probabilities and returns the loss.
@@ -170,10 +173,17 @@ func (p *problem) weight(i int) float64 {
 	return p.weights[i]
 }
 
-func (p *problem) loss(at []float64) float64 { return p.forward(at) }
+func (p *problem) loss(at []float64) float64 {
+	if p.last == nil || !slices.Equal(p.last, at) {
+		p.value = p.forward(at)
+		p.last = append(p.last[:0], at...)
+	}
+	return p.value
+}
 
 func (p *problem) gradient(to, at []float64) {
-	p.forward(at)
+	p.loss(at)
+	p.last = p.last[:0] // z becomes its gradient
 	n, d := p.x.Dims()
 	gb := to[p.k*d:]
 	clear(gb)
