@@ -39,7 +39,7 @@ func prove(ctx context.Context) (figure string, pass bool, err error) {
 	if err != nil {
 		return "", false, err
 	}
-	imagenet, err := cv.Model("mobilenet_v1_1.0_224_quant_embedding_extractor.tflite")
+	imagenet, err := cv.ImageNet()
 	if err != nil {
 		return "", false, err
 	}
@@ -47,7 +47,7 @@ func prove(ctx context.Context) (figure string, pass bool, err error) {
 	if err != nil {
 		return "", false, err
 	}
-	best, err := cv.Run(ctx, dir, "recipe=weather", "val=0", "data="+data, "net="+imagenet, "cut="+cv.MobileNetV1)
+	best, err := cv.Run(ctx, dir, append(imagenet, "recipe=weather", "val=0", "data="+data)...)
 	if err != nil {
 		return "", false, err
 	}

@@ -89,10 +89,24 @@ func Text(r *train.CrossValidation) string {
 	return fmt.Sprintf("%.4f (%.4f to %.4f)", r.Mean, r.Pooled.MacroF1.Low, r.Pooled.MacroF1.High)
 }
 
-// MobileNetV1 are the layers of an ImageNet MobileNetV1 whose features, averaged and joined, the recipes' heads see.
-const MobileNetV1 = v1 + "Conv2d_13_pointwise/Relu6," + v1 + "Conv2d_11_pointwise/Relu6," + v1 + "Conv2d_7_pointwise/Relu6," + v1 + "Conv2d_5_pointwise/Relu6"
+// ImageNet are the keys that put an ImageNet MobileNetV1 in the place of a recipe's backbone: the file, the layers whose features,
+// averaged and joined, the heads see, and the first layers, which do not learn.
+func ImageNet() ([]string, error) {
+	file, err := Model("mobilenet_v1_1.0_224_quant_embedding_extractor.tflite")
+	if err != nil {
+		return nil, err
+	}
+	var cut, freeze []string
+	for _, layer := range []string{"13_pointwise/Relu6", "11_pointwise/Relu6", "7_pointwise/Relu6", "5_pointwise/Relu6"} {
+		cut = append(cut, v1+layer)
+	}
+	for _, layer := range []string{"0/", "1_", "2_", "3_", "4_", "5_"} {
+		freeze = append(freeze, "trunk/"+v1+layer)
+	}
+	return []string{"net=" + file, "cut=" + strings.Join(cut, ","), "freeze=" + strings.Join(freeze, ",")}, nil
+}
 
-const v1 = "MobilenetV1/MobilenetV1/"
+const v1 = "MobilenetV1/MobilenetV1/Conv2d_"
 
 // Used is what this process has had of the processors, in seconds, user and system.
 func Used() float64 {
