@@ -119,7 +119,7 @@ func (r *run) compile() error {
 	steps := func(epochs float64) int { return int(math.Round(epochs * float64(r.perEpoch))) }
 	r.schedule = schedule.Rate{Kind: r.o.Schedule, Top: r.o.LR, Warmup: steps(r.o.Warmup), Total: r.o.Epochs * r.perEpoch,
 		Every: max(1, steps(r.o.Every)), Factor: r.o.Factor, Final: r.o.Final}
-	if err := r.schedule.Check(); err != nil {
+	if err := r.schedule.Check(); r.o.Epochs > 0 && err != nil {
 		return err
 	}
 	var err error

@@ -24,7 +24,7 @@ func TestProbe(t *testing.T) {
 		}
 		return r, notes
 	}
-	first, notes := probed("epochs=0")
+	first, notes := probed("epochs=0", "warmup=1")
 	if first.Best.ValAcc < 0.5 || !strings.Contains(notes, "the linear probe: ") || !strings.Contains(notes, "looks at 400 pictures") {
 		t.Errorf("%.2f right, %s", first.Best.ValAcc, notes)
 	}
@@ -32,7 +32,7 @@ func TestProbe(t *testing.T) {
 	if err != nil || len(kept) != 2 { // as they are, and mirrored
 		t.Fatalf("kept %v, %v", kept, err)
 	}
-	again, notes := probed("epochs=0")
+	again, notes := probed("epochs=0", "warmup=1")
 	if strings.Contains(notes, "looks at") {
 		t.Errorf("the cache is not used: %s", notes)
 	}
@@ -42,7 +42,7 @@ func TestProbe(t *testing.T) {
 	if err := os.Truncate(kept[0], 100); err != nil {
 		t.Fatal(err)
 	}
-	after, notes := probed("epochs=0")
+	after, notes := probed("epochs=0", "warmup=1")
 	if after.Best != first.Best || !strings.Contains(notes, "looks at") {
 		t.Errorf("%+v behind a damaged cache, %+v before; %s", after.Best, first.Best, notes)
 	}
