@@ -1,0 +1,121 @@
+// Command 4-int8 proves that the int8 sequel of the recycling recipe, with an ImageNet backbone, loses at most a point: each fold of a
+// cross-validation on the waste photos is fine-tuned, goes on for two epochs through fake quantisation, and is written as full int8.
+// The float file and the int8 file answer the fold's pictures, which neither has seen, as the device would.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+
+	"gleaner/prove/internal/cv"
+	"gleaner/train"
+	"gleaner/train/dataset"
+	"gleaner/train/eval"
+	"gleaner/train/export/parity"
+	"gleaner/train/recipe"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	figure, pass, err := prove(ctx)
+	if err != nil {
+		figure, pass = strings.Join(strings.Fields(err.Error()), " "), false
+	}
+	word := map[bool]string{true: "PASS", false: "FAIL"}[pass]
+	fmt.Printf("FIGURE %s BAR the paired test's upper bound on the loss at most 1.00 points %s\n", figure, word)
+	if !pass {
+		os.Exit(1)
+	}
+}
+
+func prove(ctx context.Context) (figure string, pass bool, err error) {
+	dir, err := os.MkdirTemp("", "int8")
+	if err != nil {
+		return "", false, err
+	}
+	defer os.RemoveAll(dir)
+	data, err := cv.Data("trashnet")
+	if err != nil {
+		return "", false, err
+	}
+	net, err := cv.ImageNet()
+	if err != nil {
+		return "", false, err
+	}
+	keys := slices.Clip(append(net, "recipe=recycling", "val=0", "data="+data))
+	float, err := cv.Run(ctx, dir, keys...)
+	if err != nil {
+		return "", false, err
+	}
+	return int8(ctx, float, keys)
+}
+
+// int8 lets each fold go on through fake quantisation, and compares the int8 file with the float one on the fold's test pictures.
+func int8(ctx context.Context, float *train.CrossValidation, keys []string) (figure string, pass bool, err error) {
+	var all parity.Paired
+	var right [2]int
+	for i, f := range float.Folds {
+		run := filepath.Dir(f.Bundle)
+		o, err := cv.Options(append(keys, "probe=0", "warmup=0", "epochs=2", "lr=0.00003", "quantise=8", "export=int8", "start="+filepath.Join(run, "best.safetensors"),
+			"out="+run+"-int8", fmt.Sprintf("fold=%d/%d", i+1, cv.Folds))...)
+		if err != nil {
+			return "", false, err
+		}
+		r, err := train.Fit(ctx, o, false, cv.Tell())
+		if err != nil {
+			return "", false, fmt.Errorf("int8: %w", err)
+		}
+		answers, err := both(ctx, &o, f.Bundle, r.Bundle)
+		if err != nil {
+			return "", false, err
+		}
+		for k := range answers[0] {
+			a, b := answers[0][k], answers[1][k]
+			all.N++
+			switch {
+			case a && !b:
+				all.Before++
+			case b && !a:
+				all.After++
+			}
+			right[0] += count(a)
+			right[1] += count(b)
+		}
+	}
+	figure = fmt.Sprintf("int8 %v right, float %v, loss at most %.2f points", eval.Wilson(right[1], all.N), eval.Wilson(right[0], all.N), 100*all.LossBound())
+	return figure, all.LossBound() <= parity.Int8LossBar, nil
+}
+
+func count(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// both asks two bundles about the test pictures of a fold.
+func both(ctx context.Context, o *recipe.Options, bundles ...string) (answers [][]bool, err error) {
+	d, err := recipe.Open(ctx, o, nil)
+	if err != nil {
+		return nil, err
+	}
+	test, ok := d.Test.(*dataset.Subset)
+	if !ok {
+		return nil, fmt.Errorf("fold %s has no test pictures", o.Fold)
+	}
+	for _, b := range bundles {
+		right, err := cv.Right(b, test.Set.(*dataset.Pictures), test.Index)
+		if err != nil {
+			return nil, err
+		}
+		answers = append(answers, right)
+	}
+	return answers, nil
+}
