@@ -104,7 +104,7 @@ func dataError(err error) error {
 	if errors.As(err, &un) || errors.As(err, &none) || errors.As(err, &format) {
 		return &badInput{err}
 	}
-	for _, e := range []error{pack.ErrNotASet, pack.ErrDamaged, pack.ErrUnfinished, pack.ErrVersion, os.ErrExist, os.ErrNotExist, os.ErrPermission} {
+	for _, e := range []error{pack.ErrNotASet, pack.ErrDamaged, pack.ErrUnfinished, pack.ErrVersion, pack.ErrBusy, os.ErrExist, os.ErrNotExist, os.ErrPermission} {
 		if errors.Is(err, e) {
 			return &badInput{err}
 		}

@@ -163,9 +163,10 @@ func cutAll(ctx context.Context, w *pack.Writer, list *labels.List, o Options) e
 		}
 	}
 	jobs, order := make(chan job), make(chan chan cut, o.Workers)
+	used := make(spare, 16*o.Workers)
 	var wg sync.WaitGroup
 	for range o.Workers {
-		wg.Go(func() { work(jobs, list.Root, o) })
+		wg.Go(func() { work(jobs, list.Root, o, used) })
 	}
 	wg.Go(func() {
 		defer close(order)
@@ -189,6 +190,7 @@ func cutAll(ctx context.Context, w *pack.Writer, list *labels.List, o Options) e
 		}
 		if err = c.err; err == nil {
 			err = w.Add(c.source, c.crops, c.problems)
+			used.put(c.crops)
 		}
 		if err != nil {
 			stop()
@@ -205,8 +207,8 @@ func cutAll(ctx context.Context, w *pack.Writer, list *labels.List, o Options) e
 }
 
 // work is one worker: it cuts what comes until there is no more.
-func work(jobs <-chan job, root string, o Options) {
-	c, err := newCutter(root, o)
+func work(jobs <-chan job, root string, o Options, used spare) {
+	c, err := newCutter(root, o, used)
 	if err == nil {
 		defer c.decoder.Close()
 	}
@@ -226,9 +228,32 @@ type cutter struct {
 	decoder Decoder
 	finder  Finder // nil: the labels say
 	prep    *prep.Prep
+	file    bytes.Buffer // of the picture at hand
+	used    spare
 }
 
-func newCutter(root string, o Options) (*cutter, error) {
+// spare is the pixels of crops that are in the set, for the next ones: the collector has less to do.
+type spare chan []byte
+
+func (s spare) get(size int) []byte {
+	select {
+	case b := <-s:
+		return b
+	default:
+		return make([]byte, size)
+	}
+}
+
+func (s spare) put(crops []pack.Crop) {
+	for _, c := range crops {
+		select {
+		case s <- c.Pixels:
+		default:
+		}
+	}
+}
+
+func newCutter(root string, o Options, used spare) (*cutter, error) {
 	in := bundle.Input{Prep: prep.Linear, Width: o.Size, Height: o.Size, Colour: "bgr", Mean: []float32{0}, Std: []float32{1}, Fit: o.Fit}
 	p, err := prep.New(in, model.Tensor{Type: model.UInt8, Shape: []int{1, o.Size, o.Size, 3}})
 	if err != nil {
@@ -244,6 +269,18 @@ func newCutter(root string, o Options) (*cutter, error) {
 	return c, nil
 }
 
+// read is the bytes of a picture, valid until the next call.
+func (c *cutter) read(picture string) ([]byte, error) {
+	f, err := os.Open(filepath.Join(c.root, filepath.FromSlash(picture)))
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	c.file.Reset()
+	_, err = c.file.ReadFrom(f)
+	return c.file.Bytes(), err
+}
+
 // cut reads one picture and cuts its objects out.
 func (c *cutter) cut(it labels.Item) (r cut) {
 	r.source.Path = it.Picture
@@ -253,7 +290,7 @@ func (c *cutter) cut(it labels.Item) (r cut) {
 	left := func(what, reason string, mended bool) {
 		r.problems = append(r.problems, pack.Problem{Path: it.Picture, What: what, Reason: reason, Mended: mended})
 	}
-	file, err := os.ReadFile(filepath.Join(c.root, filepath.FromSlash(it.Picture)))
+	file, err := c.read(it.Picture)
 	if err != nil {
 		left("file", err.Error(), false)
 		return r
@@ -324,7 +361,7 @@ func (c *cutter) object(im capture.Image, turn int, o labels.Object) (crop *pack
 	if part.Empty() {
 		return nil, "the box holds no whole pixel", nil
 	}
-	crop = &pack.Crop{Example: pack.Example{Box: box, Class: class, Attributes: o.Attributes}, Pixels: make([]byte, c.prep.Size())}
+	crop = &pack.Crop{Example: pack.Example{Box: box, Class: class, Attributes: o.Attributes}, Pixels: c.used.get(c.prep.Size())}
 	c.prep.Fill(crop.Pixels, part)
 	return crop, reason, nil
 }

@@ -39,6 +39,9 @@ var ErrUnfinished = errors.New("unfinished data set: run the import again, and i
 // ErrVersion says that another version of the program wrote a set.
 var ErrVersion = errors.New("import the pictures again")
 
+// ErrBusy says that another process writes a set.
+var ErrBusy = errors.New("another process writes it: wait for it to end")
+
 // FormatError says that sets, or a set and what is wanted of it, were cut with different options.
 type FormatError struct{ text string }
 
@@ -76,6 +79,8 @@ func open(path string, flags sqlite3.OpenFlag) (db *sqlite3.Conn, f Format, err 
 	}()
 	id, err := number(db, "PRAGMA application_id")
 	switch {
+	case errors.Is(err, sqlite3.BUSY):
+		return nil, f, fmt.Errorf("%s: %w", path, ErrBusy)
 	case err != nil && marked(path):
 		return nil, f, fmt.Errorf("%s: %w: %w", path, ErrDamaged, err)
 	case err != nil || id != application:
@@ -110,7 +115,7 @@ func create(path string, f Format) (*sqlite3.Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("create %s: %w", path, err)
 	}
-	// Large pages suit large blobs. Write-ahead logging keeps an interrupted import at its last commit.
+	// Large pages suit large blobs.
 	err = db.Exec(fmt.Sprintf("PRAGMA page_size=16384; PRAGMA application_id=%d; PRAGMA user_version=%d;", application, version) + tables)
 	if err == nil {
 		err = setMeta(db, "format", string(format))

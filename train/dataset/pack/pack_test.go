@@ -176,6 +176,70 @@ func TestDamageIsSeen(t *testing.T) {
 	}
 }
 
+// TestCutShort reads no set that is being written, or whose writer was killed in the middle, and goes on with the latter from its
+// last commit.
+func TestCutShort(t *testing.T) {
+	f := Format{Width: 400, Height: 400, Fit: "crop"}
+	path := filepath.Join(t.TempDir(), "a")
+	w, err := Create(path, f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	add := func(w *Writer, from, to int) {
+		t.Helper()
+		for i := from; i < to; i++ {
+			c := Crop{Example{Class: "x", Box: [4]float64{0, 0, 1, 1}}, bytes.Repeat([]byte{byte(i)}, f.Bytes())}
+			if err := w.Add(Source{Path: fmt.Sprint(i), SHA256: [32]byte{byte(i)}}, []Crop{c}, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	add(w, 0, 140) // 67 MB: a commit after 70 pictures, another, and 14 MB that are written but not committed after 30 more
+	add(w, 140, 170)
+	killed := filepath.Join(t.TempDir(), "b")
+	for _, end := range []string{"", "-journal"} {
+		b, err := os.ReadFile(path + end)
+		if err == nil {
+			err = os.WriteFile(killed+end, b, 0o644)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, p := range []string{path, killed} {
+		if _, err := Open(p); !errors.Is(err, ErrUnfinished) {
+			t.Errorf("%s: %v", p, err)
+		}
+	}
+	var sums [2][32]byte
+	add(w, 170, 180)
+	if sums[0], err = w.Finish(); err != nil {
+		t.Fatal(err)
+	}
+	if w, err = Create(killed, f); err != nil {
+		t.Fatal(err)
+	}
+	first := 0
+	for w.Done(fmt.Sprint(first)) {
+		first++
+	}
+	if first != 140 {
+		t.Errorf("%d pictures were kept", first)
+	}
+	add(w, first, 180)
+	if sums[1], err = w.Finish(); err != nil || sums[0] != sums[1] {
+		t.Errorf("%x, %v; undisturbed %x", sums[1], err, sums[0])
+	}
+	s, err := Open(killed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if err := s.Verify(); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestMarked tells a set that is cut off from what never was one.
 func TestMarked(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a")

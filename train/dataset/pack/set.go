@@ -31,6 +31,9 @@ type Set struct {
 // Open opens a finished set and checks that its examples are those of its identity; pixels are checked as they are read.
 // Errors wrap ErrNotASet, ErrDamaged, ErrUnfinished or fs.ErrNotExist.
 func Open(path string) (*Set, error) {
+	if st, err := os.Stat(path + "-journal"); err == nil && st.Size() > 0 && marked(path) { // what it begins is not to be read
+		return nil, fmt.Errorf("%s: %w", path, ErrUnfinished)
+	}
 	db, f, err := open(path, sqlite3.OPEN_READONLY)
 	if err != nil {
 		return nil, err

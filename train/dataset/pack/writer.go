@@ -56,8 +56,10 @@ func Create(path string, f Format) (*Writer, error) {
 	return w, nil
 }
 
+// prepare begins to write. What is added goes into new pages, of which a rollback journal keeps nothing: each byte is written
+// once. A write-ahead log would write it twice, which costs as much as decoding a small picture.
 func (w *Writer) prepare() error {
-	if err := w.db.Exec("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-8192"); err != nil {
+	if err := w.db.Exec("PRAGMA journal_mode=DELETE; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-8192"); err != nil {
 		return err
 	}
 	for stmt, sql := range map[**sqlite3.Stmt]string{
@@ -210,9 +212,6 @@ func (w *Writer) Finish() (sum [32]byte, err error) {
 			sum = identity(w.format, examples)
 			err = setMeta(w.db, "identity", hex.EncodeToString(sum[:]))
 		}
-	}
-	if err == nil {
-		err = w.db.Exec("PRAGMA journal_mode=DELETE")
 	}
 	err = errors.Join(err, w.close())
 	if err != nil {
