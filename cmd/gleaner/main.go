@@ -20,6 +20,7 @@ import (
 	"gleaner/model/tflite"
 	"gleaner/train/engine/onednn"
 	"gleaner/train/engine/xla"
+	"gleaner/train/recipe"
 )
 
 // version is set by the linker.
@@ -38,6 +39,7 @@ func main() {
 	}
 	xla.ProbeChild()
 	if len(os.Args) > 1 && os.Args[1] == "train" {
+		recipe.HoldMemory()
 		if err := onednn.Passive(); err != nil { // it is slower then, and no less right
 			fmt.Fprintf(os.Stderr, "WARNING: %v\n", err)
 		}
