@@ -7,16 +7,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"os/signal"
 	"path/filepath"
-	"strings"
-	"syscall"
 
 	"gleaner/prove/internal/belt"
 	"gleaner/prove/internal/cv"
 	"gleaner/train"
-	"gleaner/train/engine/onednn"
 )
 
 const (
@@ -24,29 +19,9 @@ const (
 	count = 400
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := onednn.Passive(); err != nil {
-		fmt.Println(err)
-	}
-	figure, err := prove(ctx)
-	word := "PASS"
-	if err != nil {
-		figure, word = strings.TrimPrefix(figure+"; "+strings.Join(strings.Fields(err.Error()), " "), "; "), "FAIL"
-	}
-	fmt.Printf("FIGURE %s BAR %s %s\n", figure, bar, word)
-	if err != nil {
-		os.Exit(1)
-	}
-}
+func main() { cv.Main(bar, prove) }
 
-func prove(ctx context.Context) (figure string, err error) {
-	dir, err := os.MkdirTemp("", "belt")
-	if err != nil {
-		return "", err
-	}
-	defer os.RemoveAll(dir)
+func prove(ctx context.Context, dir string) (figure string, err error) {
 	lists, err := cv.Data("lists")
 	if err != nil {
 		return "", err

@@ -6,12 +6,8 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
-	"os/signal"
 	"path/filepath"
 	"slices"
-	"strings"
-	"syscall"
 
 	"gleaner/prove/internal/cv"
 	"gleaner/train"
@@ -21,44 +17,27 @@ import (
 	"gleaner/train/recipe"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	figure, pass, err := prove(ctx)
-	if err != nil {
-		figure, pass = strings.Join(strings.Fields(err.Error()), " "), false
-	}
-	word := map[bool]string{true: "PASS", false: "FAIL"}[pass]
-	fmt.Printf("FIGURE %s BAR the paired test's upper bound on the loss at most 1.00 points %s\n", figure, word)
-	if !pass {
-		os.Exit(1)
-	}
-}
+func main() { cv.Main("the paired test's upper bound on the loss at most 1.00 points", prove) }
 
-func prove(ctx context.Context) (figure string, pass bool, err error) {
-	dir, err := os.MkdirTemp("", "int8")
-	if err != nil {
-		return "", false, err
-	}
-	defer os.RemoveAll(dir)
+func prove(ctx context.Context, dir string) (figure string, err error) {
 	data, err := cv.Data("trashnet")
 	if err != nil {
-		return "", false, err
+		return "", err
 	}
 	net, err := cv.ImageNet()
 	if err != nil {
-		return "", false, err
+		return "", err
 	}
 	keys := slices.Clip(append(net, "recipe=recycling", "val=0", "data="+data))
 	float, err := cv.Run(ctx, dir, keys...)
 	if err != nil {
-		return "", false, err
+		return "", err
 	}
 	return int8(ctx, float, keys)
 }
 
 // int8 lets each fold go on through fake quantisation, and compares the int8 file with the float one on the fold's test pictures.
-func int8(ctx context.Context, float *train.CrossValidation, keys []string) (figure string, pass bool, err error) {
+func int8(ctx context.Context, float *train.CrossValidation, keys []string) (figure string, err error) {
 	var all parity.Paired
 	var right [2]int
 	for i, f := range float.Folds {
@@ -66,15 +45,15 @@ func int8(ctx context.Context, float *train.CrossValidation, keys []string) (fig
 		o, err := cv.Options(append(keys, "probe=0", "warmup=0", "epochs=2", "lr=0.00003", "quantise=8", "export=int8", "start="+filepath.Join(run, "best.safetensors"),
 			"out="+run+"-int8", fmt.Sprintf("fold=%d/%d", i+1, cv.Folds))...)
 		if err != nil {
-			return "", false, err
+			return "", err
 		}
 		r, err := train.Fit(ctx, o, false, cv.Tell())
 		if err != nil {
-			return "", false, fmt.Errorf("int8: %w", err)
+			return "", fmt.Errorf("int8: %w", err)
 		}
 		answers, err := both(ctx, &o, f.Bundle, r.Bundle)
 		if err != nil {
-			return "", false, err
+			return "", err
 		}
 		for k := range answers[0] {
 			a, b := answers[0][k], answers[1][k]
@@ -90,7 +69,10 @@ func int8(ctx context.Context, float *train.CrossValidation, keys []string) (fig
 		}
 	}
 	figure = fmt.Sprintf("int8 %v right, float %v, loss at most %.2f points", eval.Wilson(right[1], all.N), eval.Wilson(right[0], all.N), 100*all.LossBound())
-	return figure, all.LossBound() <= parity.Int8LossBar, nil
+	if all.LossBound() > parity.Int8LossBar {
+		return figure, cv.ErrShort
+	}
+	return figure, nil
 }
 
 func count(b bool) int {

@@ -6,10 +6,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
-	"os/signal"
-	"strings"
-	"syscall"
 
 	"gleaner/prove/internal/cv"
 )
@@ -21,45 +17,33 @@ const (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	figure, pass, err := prove(ctx)
-	if err != nil {
-		figure, pass = strings.Join(strings.Fields(err.Error()), " "), false
-	}
-	word := map[bool]string{true: "PASS", false: "FAIL"}[pass]
-	fmt.Printf("FIGURE %s BAR masks F1 at least %.2f; three classes at least %.0f points of macro-F1 over balance=none %s\n", figure, bar, 100*gain, word)
-	if !pass {
-		os.Exit(1)
-	}
+	cv.Main(fmt.Sprintf("masks F1 at least %.2f; three classes at least %.0f points of macro-F1 over balance=none", bar, 100*gain), prove)
 }
 
-func prove(ctx context.Context) (figure string, pass bool, err error) {
-	dir, err := os.MkdirTemp("", "masks")
-	if err != nil {
-		return "", false, err
-	}
-	defer os.RemoveAll(dir)
+func prove(ctx context.Context, dir string) (figure string, err error) {
 	two, err := cv.Data("masks")
 	if err != nil {
-		return "", false, err
+		return "", err
 	}
 	three, err := cv.Data("masks3")
 	if err != nil {
-		return "", false, err
+		return "", err
 	}
 	masks, err := cv.Run(ctx, dir, "recipe=masks", "val=0", "data="+two)
 	if err != nil {
-		return "", false, err
+		return "", err
 	}
 	balanced, err := cv.Run(ctx, dir, "recipe=masks", "val=0", "data="+three)
 	if err != nil {
-		return "", false, err
+		return "", err
 	}
 	natural, err := cv.Run(ctx, dir, "recipe=masks", "val=0", "data="+three, "balance=none")
 	if err != nil {
-		return "", false, err
+		return "", err
 	}
 	figure = fmt.Sprintf("masks macro-F1 %s; three classes %s with the recipe's balance, %s without", cv.Text(masks), cv.Text(balanced), cv.Text(natural))
-	return figure, masks.Mean >= bar && balanced.Mean-natural.Mean >= gain, nil
+	if masks.Mean < bar || balanced.Mean-natural.Mean < gain {
+		return figure, cv.ErrShort
+	}
+	return figure, nil
 }

@@ -7,10 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 
 	"gleaner/prove/internal/cv"
 	"gleaner/train"
@@ -19,52 +16,34 @@ import (
 
 const bar = "on unseen folds each target is within the 95 % interval of the purity, or below it; calibration cannot be told from perfect after scaling"
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	figure, err := prove(ctx)
-	word := "PASS"
-	if err != nil {
-		word = "FAIL"
-		figure += "; short: " + strings.ReplaceAll(err.Error(), "\n", "; ")
-	}
-	fmt.Printf("FIGURE %s BAR %s %s\n", figure, bar, word)
-	if word == "FAIL" {
-		os.Exit(1)
-	}
-}
+func main() { cv.Main(bar, prove) }
 
-func prove(ctx context.Context) (figure string, err error) {
-	dir, err := os.MkdirTemp("", "purity")
-	if err != nil {
-		return "nothing", err
-	}
-	defer os.RemoveAll(dir)
+func prove(ctx context.Context, dir string) (figure string, err error) {
 	data, err := cv.Data("trashnet")
 	if err != nil {
-		return "nothing", err
+		return "", err
 	}
 	r, err := cv.Run(ctx, dir, "recipe=recycling", "val=0", "data="+data, "epochs=0")
 	if err != nil {
-		return "nothing", err
+		return "", err
 	}
 	var errs []error
 	scaled := &eval.Answers{Labels: r.Answers.Labels}
 	for k, f := range r.Folds {
 		t, err := eval.Temperature(others(r, k))
 		if err != nil {
-			return "nothing", err
+			return "", err
 		}
 		s := f.Answers[0].AtTemperature(t)
 		scaled.P, scaled.Truth = append(scaled.P, s.P...), append(scaled.Truth, s.Truth...)
 	}
 	before, err := eval.Calibrate(r.Answers)
 	if err != nil {
-		return "nothing", err
+		return "", err
 	}
 	after, err := eval.Calibrate(scaled)
 	if err != nil {
-		return "nothing", err
+		return "", err
 	}
 	parts := []string{fmt.Sprintf("calibration error %.3f, scaled %.3f where perfect answers stay below %.3f", before.ECE, after.ECE, after.Perfect)}
 	if !after.Calibrated() {
@@ -73,7 +52,7 @@ func prove(ctx context.Context) (figure string, err error) {
 	for _, target := range []float64{0.95, 0.98, 0.99} {
 		pure, accepted, err := unseen(r, target)
 		if err != nil {
-			return "nothing", err
+			return "", err
 		}
 		got := eval.Wilson(pure, accepted)
 		parts = append(parts, fmt.Sprintf("%.0f %% wanted: %v of the %d of %d that are accepted", 100*target, got, accepted, len(r.Answers.P)))

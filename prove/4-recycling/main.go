@@ -1,18 +1,15 @@
 // Command 4-recycling proves the recycling recipe with an ImageNet backbone on 2,055 photos of waste by five-fold cross-validation:
-// heads on the frozen backbone, and fine-tuning. Near copies stay in one fold; a fold's pictures are
-// answered once and choose nothing. 4-registry is the same with the backbone that every user can fetch, 4-int8
-// the int8 sequel, and 4-ensemble joins checkpoints.
+// heads on the frozen backbone, and fine-tuning. Near copies stay in one fold; a fold's pictures are answered once
+// and choose nothing. 4-registry is the same with the backbone that every user can fetch, 4-int8 the int8 sequel, and 4-ensemble
+// joins checkpoints.
 package main
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"os/signal"
 	"slices"
 	"strings"
-	"syscall"
 
 	"gleaner/prove/internal/cv"
 	"gleaner/train"
@@ -21,19 +18,11 @@ import (
 const bars = "macro-F1 at least 0.86 frozen and 0.93 fine-tuned, the worst class's recall 0.80"
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	p := &proof{}
-	err := p.run(ctx)
-	word := "PASS"
-	if err = errors.Join(append(p.short, err)...); err != nil {
-		word = "FAIL"
-		p.figures = append(p.figures, "short: "+strings.ReplaceAll(err.Error(), "\n", "; "))
-	}
-	fmt.Printf("FIGURE %s BAR %s %s\n", strings.Join(p.figures, "; "), bars, word)
-	if word == "FAIL" {
-		os.Exit(1)
-	}
+	cv.Main(bars, func(ctx context.Context, dir string) (string, error) {
+		p := &proof{}
+		err := p.run(ctx, dir)
+		return strings.Join(p.figures, "; "), errors.Join(append(p.short, err)...)
+	})
 }
 
 // proof gathers figures, and what falls short.
@@ -50,12 +39,7 @@ func (p *proof) state(name string, r *train.CrossValidation, bar float64) {
 	}
 }
 
-func (p *proof) run(ctx context.Context) error {
-	dir, err := os.MkdirTemp("", "recycling")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
+func (p *proof) run(ctx context.Context, dir string) error {
 	data, err := cv.Data("trashnet")
 	if err != nil {
 		return err

@@ -7,12 +7,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"os/signal"
 	"path/filepath"
 	"slices"
-	"strings"
-	"syscall"
 
 	"gleaner/prove/internal/cv"
 	"gleaner/train"
@@ -20,39 +16,21 @@ import (
 
 const bars = "macro-F1 at least 0.74 frozen and 0.88 fine-tuned; frozen heads within 60 s once features are cached"
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	figure, err := prove(ctx)
-	word := "PASS"
-	if err != nil {
-		word = "FAIL"
-		figure += "; short: " + strings.ReplaceAll(err.Error(), "\n", "; ")
-	}
-	fmt.Printf("FIGURE %s BAR %s %s\n", figure, bars, word)
-	if word == "FAIL" {
-		os.Exit(1)
-	}
-}
+func main() { cv.Main(bars, prove) }
 
-func prove(ctx context.Context) (figure string, err error) {
-	dir, err := os.MkdirTemp("", "registry")
-	if err != nil {
-		return "nothing", err
-	}
-	defer os.RemoveAll(dir)
+func prove(ctx context.Context, dir string) (figure string, err error) {
 	data, err := cv.Data("trashnet")
 	if err != nil {
-		return "nothing", err
+		return "", err
 	}
 	keys := slices.Clip([]string{"recipe=recycling", "val=0", "data=" + data})
 	frozen, err := cv.Run(ctx, dir, append(keys, "epochs=0")...)
 	if err != nil {
-		return "nothing", err
+		return "", err
 	}
 	took, err := quick(ctx, filepath.Join(dir, "quick"), keys)
 	if err != nil {
-		return "nothing", err
+		return "", err
 	}
 	figure = fmt.Sprintf("frozen %s in %.0f CPU-seconds each", cv.Text(frozen), took)
 	tuned, err := cv.Run(ctx, dir, keys...)

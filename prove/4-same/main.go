@@ -9,39 +9,15 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/signal"
 	"path/filepath"
-	"strings"
-	"syscall"
 
 	"gleaner/prove/internal/cv"
 	"gleaner/train"
-	"gleaner/train/engine/onednn"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := onednn.Passive(); err != nil {
-		fmt.Println(err)
-	}
-	figure, err := prove(ctx)
-	word := "PASS"
-	if err != nil {
-		figure, word = strings.Join(strings.Fields(err.Error()), " "), "FAIL"
-	}
-	fmt.Printf("FIGURE %s BAR the same files, byte for byte %s\n", figure, word)
-	if err != nil {
-		os.Exit(1)
-	}
-}
+func main() { cv.Main("the same files, byte for byte", prove) }
 
-func prove(ctx context.Context) (figure string, err error) {
-	dir, err := os.MkdirTemp("", "same")
-	if err != nil {
-		return "", err
-	}
-	defer os.RemoveAll(dir)
+func prove(ctx context.Context, dir string) (figure string, err error) {
 	data, err := cv.Data("masks3")
 	if err != nil {
 		return "", err

@@ -5,51 +5,34 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
-	"os/signal"
-	"strings"
-	"syscall"
 
 	"gleaner/prove/internal/cv"
 )
 
 const bar = 0.98
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	figure, pass, err := prove(ctx)
-	if err != nil {
-		figure, pass = strings.Join(strings.Fields(err.Error()), " "), false
-	}
-	word := map[bool]string{true: "PASS", false: "FAIL"}[pass]
-	fmt.Printf("FIGURE %s BAR macro-F1 at least %.2f %s\n", figure, bar, word)
-	if !pass {
-		os.Exit(1)
-	}
-}
+func main() { cv.Main(fmt.Sprintf("macro-F1 at least %.2f", bar), prove) }
 
-func prove(ctx context.Context) (figure string, pass bool, err error) {
-	dir, err := os.MkdirTemp("", "weather")
-	if err != nil {
-		return "", false, err
-	}
-	defer os.RemoveAll(dir)
+func prove(ctx context.Context, dir string) (figure string, err error) {
 	data, err := cv.Data("weather")
 	if err != nil {
-		return "", false, err
+		return "", err
 	}
 	imagenet, err := cv.ImageNet()
 	if err != nil {
-		return "", false, err
+		return "", err
 	}
 	registry, err := cv.Run(ctx, dir, "recipe=weather", "val=0", "data="+data, "epochs=0")
 	if err != nil {
-		return "", false, err
+		return "", err
 	}
 	best, err := cv.Run(ctx, dir, append(imagenet, "recipe=weather", "val=0", "data="+data)...)
 	if err != nil {
-		return "", false, err
+		return "", err
 	}
-	return fmt.Sprintf("macro-F1 %s with an ImageNet backbone, %s with heads on the registry's, frozen", cv.Text(best), cv.Text(registry)), best.Mean >= bar, nil
+	figure = fmt.Sprintf("macro-F1 %s with an ImageNet backbone, %s with heads on the registry's, frozen", cv.Text(best), cv.Text(registry))
+	if best.Mean < bar {
+		return figure, cv.ErrShort
+	}
+	return figure, nil
 }

@@ -13,7 +13,6 @@ import (
 
 	"gleaner/internal/shared"
 	"gleaner/train"
-	"gleaner/train/engine/onednn"
 	"gleaner/train/recipe"
 	"gleaner/train/runs"
 )
@@ -65,9 +64,6 @@ func Tell() train.Reporter {
 
 // Run cross-validates the options in a folder of its own below dir.
 func Run(ctx context.Context, dir string, keys ...string) (*train.CrossValidation, error) {
-	if err := onednn.Passive(); err != nil {
-		fmt.Println(err)
-	}
 	out, err := os.MkdirTemp(dir, "cv")
 	if err != nil {
 		return nil, err

@@ -1,0 +1,46 @@
+package cv
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"gleaner/train/engine/onednn"
+)
+
+// ErrShort says that a figure is below its bar, which the figure itself shows.
+var ErrShort = errors.New("below the bar")
+
+// Main runs a proof, prints its figure and its bar, and ends the process with 1 where it fell short. An error says why, beside what
+// figure there is.
+func Main(bar string, prove func(ctx context.Context, dir string) (figure string, err error)) {
+	os.Exit(run(bar, prove))
+}
+
+func run(bar string, prove func(ctx context.Context, dir string) (string, error)) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := onednn.Passive(); err != nil {
+		fmt.Println(err)
+	}
+	dir, err := os.MkdirTemp("", "prove")
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	figure, err := prove(ctx, dir)
+	if err == nil {
+		fmt.Printf("FIGURE %s BAR %s PASS\n", figure, bar)
+		return 0
+	}
+	if !errors.Is(err, ErrShort) {
+		figure = strings.TrimPrefix(figure+"; short: "+strings.Join(strings.Fields(err.Error()), " "), "; ")
+	}
+	fmt.Printf("FIGURE %s BAR %s FAIL\n", figure, bar)
+	return 1
+}
