@@ -17,6 +17,7 @@ import (
 )
 
 // sets are data set files that are none, or no longer whole. None is changed by who looks at it.
+// Long because each case is its own lines.
 func (b *bench) sets() []test {
 	whole := b.read(b.set)
 	turned := func(at int) []byte {
