@@ -60,6 +60,9 @@ func (b *bench) sets() []test {
 			"train":  {"train", "data=" + path, "out=" + b.fresh("")},
 			"eval":   {"eval", "bundle=" + b.bundle, "data=" + path},
 		} {
+			if verb == "import" && len(c.data) == 0 {
+				continue // an import that was killed at once leaves such a file, and goes on
+			}
 			if verb == "import" && !strings.Contains(strings.Join(c.want, ""), "not a") {
 				want = []string{path} // it does not look at the examples of what is finished
 			}

@@ -115,10 +115,10 @@ func create(path string, f Format) (*sqlite3.Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("create %s: %w", path, err)
 	}
-	// Large pages suit large blobs.
-	err = db.Exec(fmt.Sprintf("PRAGMA page_size=16384; PRAGMA application_id=%d; PRAGMA user_version=%d;", application, version) + tables)
+	// Large pages suit large blobs. All is there at once, or, where it is cut short, nothing.
+	err = db.Exec(fmt.Sprintf("PRAGMA page_size=16384; BEGIN; PRAGMA application_id=%d; PRAGMA user_version=%d;", application, version) + tables)
 	if err == nil {
-		err = setMeta(db, "format", string(format))
+		err = errors.Join(setMeta(db, "format", string(format)), db.Exec("COMMIT"))
 	}
 	if err != nil {
 		db.Close()

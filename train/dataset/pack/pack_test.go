@@ -211,6 +211,16 @@ func TestCutShort(t *testing.T) {
 			t.Errorf("%s: %v", p, err)
 		}
 	}
+	// One that was killed at once has left an empty file.
+	empty := filepath.Join(t.TempDir(), "c")
+	if err := os.WriteFile(empty, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if w, err := Create(empty, f); err != nil {
+		t.Error(err)
+	} else if _, err := w.Finish(); err != nil {
+		t.Error(err)
+	}
 	var sums [2][32]byte
 	add(w, 170, 180)
 	if sums[0], err = w.Finish(); err != nil {

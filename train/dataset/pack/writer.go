@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io/fs"
+	"os"
 
 	"github.com/ncruces/go-sqlite3"
 )
@@ -33,8 +34,9 @@ const commitEvery = 32 << 20
 func Create(path string, f Format) (*Writer, error) {
 	w := &Writer{path: path, format: f, done: map[string]bool{}}
 	db, have, err := open(path, sqlite3.OPEN_READWRITE)
+	st, absent := os.Stat(path)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(absent, fs.ErrNotExist), absent == nil && err != nil && st.Size() == 0: // cut short before anything was there
 		db, err = create(path, f)
 	case err == nil && have != f:
 		db.Close()
