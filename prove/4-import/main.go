@@ -62,6 +62,10 @@ func run() (figure string, ok bool, err error) {
 	if err != nil {
 		return figure, false, fmt.Errorf("resume: %w", err)
 	}
+	if err := killedEarly(filepath.Join(root, "data/aihub/quirks"), dir); err != nil {
+		return figure, false, fmt.Errorf("resume: %w", err)
+	}
+	figure += fmt.Sprintf(", also %d times as the file was made", early)
 	ok = ok && right == all && all == 6 && n == kills && resumed > 0
 	return figure, ok, nil
 }
