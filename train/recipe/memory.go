@@ -18,13 +18,13 @@ func memory() int64 {
 	return memoryOf(string(groups), string(info), "/sys/fs/cgroup")
 }
 
-// HoldMemory lets Go's collector keep its heap below half of what the control group allows, where there is such a limit and GOMEMLIMIT
+// HoldMemory lets Go's collector keep its heap below three eighths of what the control group allows, where there is such a limit and GOMEMLIMIT
 // does not say otherwise: the rest is for networks, which lie outside of the heap. Without it the heap may grow to twice of what
 // is in use before anything is collected, and the kernel ends the process first.
 func HoldMemory() {
 	info, _ := os.ReadFile("/proc/meminfo")
 	if most := memory(); os.Getenv("GOMEMLIMIT") == "" && most < memoryOf("", string(info), "") {
-		debug.SetMemoryLimit(most / 2)
+		debug.SetMemoryLimit(most / 8 * 3)
 	}
 }
 
