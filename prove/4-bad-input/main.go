@@ -45,7 +45,7 @@ func main() {
 	if err != nil || right < all {
 		word = "FAIL"
 	}
-	fmt.Printf("FIGURE %s BAR %s %s\n", figure, bar, word)
+	fmt.Printf("FIGURE %s BAR %s %s\n", strings.Join(strings.Fields(figure), " "), bar, word)
 	if word == "FAIL" {
 		os.Exit(1)
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"gleaner/internal/shared"
 )
@@ -29,7 +30,7 @@ func main() {
 	if !ok {
 		word = "FAIL"
 	}
-	fmt.Printf("FIGURE %s BAR %s %s\n", figure, bar, word)
+	fmt.Printf("FIGURE %s BAR %s %s\n", strings.Join(strings.Fields(figure), " "), bar, word)
 	if !ok {
 		os.Exit(1)
 	}

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"gleaner/capture/cv"
 	"gleaner/internal/shared"
@@ -40,7 +41,7 @@ func main() {
 	if !ok {
 		word = "FAIL"
 	}
-	fmt.Printf("FIGURE %s BAR %s %s\n", figure, bar, word)
+	fmt.Printf("FIGURE %s BAR %s %s\n", strings.Join(strings.Fields(figure), " "), bar, word)
 	if !ok {
 		os.Exit(1)
 	}
