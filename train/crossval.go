@@ -44,7 +44,7 @@ func CrossValidate(ctx context.Context, o recipe.Options, k int, resume bool, te
 		}
 		a := r.Answers[0]
 		c.Folds = append(c.Folds, r)
-		c.MacroF1 = append(c.MacroF1, eval.Average(len(a.Labels), a.Truth, bests(a)).MacroF1.Value)
+		c.MacroF1 = append(c.MacroF1, eval.Average(len(a.Labels), a.Truth, a.Best()).MacroF1.Value)
 		c.Mean += c.MacroF1[i] / float64(k)
 		c.Answers.Labels = a.Labels
 		c.Answers.P, c.Answers.Truth = append(c.Answers.P, a.P...), append(c.Answers.Truth, a.Truth...)
@@ -54,16 +54,8 @@ func CrossValidate(ctx context.Context, o recipe.Options, k int, resume bool, te
 		return nil, err
 	}
 	c.Accuracy, c.Classes = s.Accuracy, s.Classes
-	c.Pooled = eval.Average(len(c.Answers.Labels), c.Answers.Truth, bests(c.Answers))
+	c.Pooled = eval.Average(len(c.Answers.Labels), c.Answers.Truth, c.Answers.Best())
 	return c, nil
-}
-
-func bests(a *eval.Answers) []int {
-	best := make([]int, len(a.P))
-	for i, p := range a.P {
-		best[i] = eval.Best(p)
-	}
-	return best
 }
 
 func isDir(path string) bool {

@@ -49,6 +49,15 @@ func Best(p []float32) int {
 	return best
 }
 
+// Best is the class that is answered to each picture.
+func (a *Answers) Best() []int {
+	best := make([]int, len(a.P))
+	for i, p := range a.P {
+		best[i] = Best(p)
+	}
+	return best
+}
+
 // Share is a proportion or a mean of such, 0 to 1, with its 95 % interval.
 type Share struct {
 	Value float64 `json:"value"`
@@ -116,11 +125,7 @@ func Summarise(a *Answers) (*Summary, error) {
 	if err := a.Check(); err != nil {
 		return nil, err
 	}
-	answers := make([]int, len(a.P))
-	for i, p := range a.P {
-		answers[i] = Best(p)
-	}
-	return SummariseAnswers(a.Labels, a.Truth, answers), nil
+	return SummariseAnswers(a.Labels, a.Truth, a.Best()), nil
 }
 
 // SummariseAnswers is Summarise for answers that are classes. Both slices have one entry per picture.

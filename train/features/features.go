@@ -12,7 +12,6 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
-	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -46,22 +45,10 @@ func Of(ctx context.Context, s *pack.Set, o Options) ([][]float32, error) {
 	path := ""
 	if o.Cache != "" {
 		path = filepath.Join(o.Cache, key(file, o.Input, s)+".features")
-		f, err := load(path, len(s.Examples))
-		if err == nil {
-			return f, nil
-		}
-		if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, errDamaged) {
-			return nil, err
-		}
 	}
-	f, err := compute(ctx, s, o)
+	f, err := Keep(path, len(s.Examples), func() ([][]float32, error) { return compute(ctx, s, o) })
 	if err != nil {
 		return nil, fmt.Errorf("features of %s: %w", s.Path, err)
-	}
-	if path != "" {
-		if err := save(path, f); err != nil {
-			return nil, fmt.Errorf("keep features: %w", err)
-		}
 	}
 	return f, nil
 }

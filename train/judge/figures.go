@@ -29,7 +29,7 @@ func (r *Report) figures(a *eval.Answers, units [][]int, o *Options) error {
 	r.Classes, r.Confusion = s.Classes, s.Confusion
 	most := slices.MaxFunc(s.Classes, func(a, b eval.Class) int { return cmp.Compare(a.Pictures, b.Pictures) })
 	r.Commonest = most.Label
-	r.Averages = eval.Average(len(a.Labels), a.Truth, bests(a))
+	r.Averages = eval.Average(len(a.Labels), a.Truth, a.Best())
 	if r.Calibration, err = calibrate(a); err != nil {
 		return err
 	}
@@ -54,19 +54,10 @@ func (r *Report) figures(a *eval.Answers, units [][]int, o *Options) error {
 	return nil
 }
 
-// bests are the answers as classes.
-func bests(a *eval.Answers) []int {
-	said := make([]int, len(a.P))
-	for i, p := range a.P {
-		said[i] = eval.Best(p)
-	}
-	return said
-}
-
 // right tells which answers are.
 func right(a *eval.Answers) []bool {
 	good := make([]bool, len(a.P))
-	for i, k := range bests(a) {
+	for i, k := range a.Best() {
 		good[i] = k == a.Truth[i]
 	}
 	return good
@@ -194,7 +185,7 @@ func (r *Report) groups(data Pictures, a *eval.Answers, index []int) {
 		}
 		for k := range all {
 			g := part(a, of[by][all[k].Name])
-			all[k].MacroF1 = eval.Average(len(a.Labels), g.Truth, bests(g)).MacroF1
+			all[k].MacroF1 = eval.Average(len(a.Labels), g.Truth, g.Best()).MacroF1
 		}
 		r.Groups = append(r.Groups, all...)
 	}
@@ -223,7 +214,7 @@ func worseGroup(x, y Group) int {
 // worst lists the errors that the bundle was surest of.
 func (r *Report) worst(data Pictures, a *eval.Answers, index []int, most int) {
 	r.Worst = []Wrong{}
-	for at, k := range bests(a) {
+	for at, k := range a.Best() {
 		if t := a.Truth[at]; k != t {
 			r.Worst = append(r.Worst, Wrong{Picture: index[at], Path: data.Name(index[at]), Truth: a.Labels[t], Answer: a.Labels[k],
 				P: float64(a.P[at][k]), PTruth: float64(a.P[at][t])})
