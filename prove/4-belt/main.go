@@ -11,6 +11,7 @@ import (
 
 	"gleaner/prove/internal/belt"
 	"gleaner/prove/internal/cv"
+	"gleaner/prove/internal/proof"
 	"gleaner/train"
 )
 
@@ -19,7 +20,7 @@ const (
 	count = 400
 )
 
-func main() { cv.Main(bar, prove) }
+func main() { proof.Main(bar, prove) }
 
 func prove(ctx context.Context, dir string) (figure string, err error) {
 	lists, err := cv.Data("lists")

@@ -9,11 +9,11 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"os"
 	"path/filepath"
 
 	"gleaner/capture/cv"
 	"gleaner/internal/shared"
+	"gleaner/prove/internal/proof"
 	"gleaner/train/dataset/crop"
 	"gleaner/train/dataset/importer"
 	"gleaner/train/dataset/labels"
@@ -28,30 +28,20 @@ const (
 )
 
 func main() {
-	figure, pass, err := prove()
-	if err != nil {
-		figure, pass = err.Error(), false
-	}
-	word := "PASS"
-	if !pass {
-		word = "FAIL"
-	}
-	fmt.Printf("FIGURE %s BAR recall %.2f; large pictures tiled, and more found than without; no picture in two parts %s\n", figure, bar, word)
-	if !pass {
-		os.Exit(1)
-	}
+	proof.Main(fmt.Sprintf("recall %.2f; large pictures tiled, and more found than without; no picture in two parts", bar), func(_ context.Context, dir string) (string, error) {
+		figure, ok, err := prove(dir)
+		if err == nil && !ok {
+			err = proof.ErrShort
+		}
+		return figure, err
+	})
 }
 
-func prove() (figure string, pass bool, err error) {
+func prove(tmp string) (figure string, pass bool, err error) {
 	root := shared.Root()
 	if root == "" {
 		return "", false, errors.New("test material absent")
 	}
-	tmp, err := os.MkdirTemp("", "4-crop")
-	if err != nil {
-		return "", false, err
-	}
-	defer os.RemoveAll(tmp)
 	d, err := spot.Open(context.Background(), filepath.Join(root, "models/models/coco_ssd_mobilenet_v1_quant.tflite"),
 		filepath.Join(root, "models/labels/coco_ssd_labelmap_with_background.txt"), 2)
 	if err != nil {

@@ -10,9 +10,12 @@ import (
 	"strings"
 
 	"gleaner/prove/internal/cv"
+	"gleaner/prove/internal/proof"
 )
 
-func main() { cv.Main("macro-F1 of the ensemble at least that of the best single checkpoint", prove) }
+func main() {
+	proof.Main("macro-F1 of the ensemble at least that of the best single checkpoint", prove)
+}
 
 func prove(ctx context.Context, dir string) (figure string, err error) {
 	data, err := cv.Data("trashnet")
@@ -34,7 +37,7 @@ func prove(ctx context.Context, dir string) (figure string, err error) {
 	}
 	figure = fmt.Sprintf("macro-F1 %s with ensembles of %s checkpoints, %s with the best one", cv.Text(joined), strings.Join(members, ", "), cv.Text(single))
 	if joined.Mean < single.Mean {
-		return figure, cv.ErrShort
+		return figure, proof.ErrShort
 	}
 	return figure, nil
 }

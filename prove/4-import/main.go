@@ -4,44 +4,35 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 
 	"gleaner/internal/shared"
+	"gleaner/prove/internal/proof"
 )
 
 const bar = "81 boxes, 81 crops, each pixel-exact; 6 of 6 quirks handled and listed; killed 5 times, the same identity"
 
 func main() {
-	figure, ok, err := run()
-	word := "PASS"
-	if err != nil {
-		figure, ok = strings.TrimPrefix(figure+"; "+err.Error(), "; "), false
-	}
-	if !ok {
-		word = "FAIL"
-	}
-	fmt.Printf("FIGURE %s BAR %s %s\n", strings.ReplaceAll(figure, "\n", " "), bar, word)
-	if !ok {
-		os.Exit(1)
-	}
+	proof.Main(bar, func(_ context.Context, dir string) (string, error) {
+		figure, ok, err := run(dir)
+		if err == nil && !ok {
+			err = proof.ErrShort
+		}
+		return figure, err
+	})
 }
 
-func run() (figure string, ok bool, err error) {
+func run(dir string) (figure string, ok bool, err error) {
 	root := shared.Root()
 	if root == "" {
 		return "", false, errors.New("no test material: set GLEANER_SHARED")
 	}
-	dir, err := os.MkdirTemp("", "prove-import")
-	if err != nil {
-		return "", false, err
-	}
-	defer os.RemoveAll(dir)
 	figure, ok = "", true
 	for _, name := range []string{"composite", "real"} {
 		c, err := exactly(filepath.Join(root, "data/aihub", name), dir)

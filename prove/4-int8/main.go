@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"gleaner/prove/internal/cv"
+	"gleaner/prove/internal/proof"
 	"gleaner/train"
 	"gleaner/train/dataset"
 	"gleaner/train/eval"
@@ -17,7 +18,7 @@ import (
 	"gleaner/train/recipe"
 )
 
-func main() { cv.Main("the paired test's upper bound on the loss at most 1.00 points", prove) }
+func main() { proof.Main("the paired test's upper bound on the loss at most 1.00 points", prove) }
 
 func prove(ctx context.Context, dir string) (figure string, err error) {
 	data, err := cv.Data("trashnet")
@@ -70,7 +71,7 @@ func int8(ctx context.Context, float *train.CrossValidation, keys []string) (fig
 	}
 	figure = fmt.Sprintf("int8 %v right, float %v, loss at most %.2f points", eval.Wilson(right[1], all.N), eval.Wilson(right[0], all.N), 100*all.LossBound())
 	if all.LossBound() > parity.Int8LossBar {
-		return figure, cv.ErrShort
+		return figure, proof.ErrShort
 	}
 	return figure, nil
 }

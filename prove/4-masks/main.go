@@ -8,6 +8,7 @@ import (
 	"fmt"
 
 	"gleaner/prove/internal/cv"
+	"gleaner/prove/internal/proof"
 )
 
 // The least macro-F1 of masks, and what the balance must add to that of the three classes.
@@ -17,7 +18,7 @@ const (
 )
 
 func main() {
-	cv.Main(fmt.Sprintf("masks F1 at least %.2f; three classes at least %.0f points of macro-F1 over balance=none", bar, 100*gain), prove)
+	proof.Main(fmt.Sprintf("masks F1 at least %.2f; three classes at least %.0f points of macro-F1 over balance=none", bar, 100*gain), prove)
 }
 
 func prove(ctx context.Context, dir string) (figure string, err error) {
@@ -43,7 +44,7 @@ func prove(ctx context.Context, dir string) (figure string, err error) {
 	}
 	figure = fmt.Sprintf("masks macro-F1 %s; three classes %s with the recipe's balance, %s without", cv.Text(masks), cv.Text(balanced), cv.Text(natural))
 	if masks.Mean < bar || balanced.Mean-natural.Mean < gain {
-		return figure, cv.ErrShort
+		return figure, proof.ErrShort
 	}
 	return figure, nil
 }

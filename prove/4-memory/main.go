@@ -4,13 +4,13 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
-	"strings"
 
 	"gleaner/internal/shared"
+	"gleaner/prove/internal/proof"
 )
 
 const (
@@ -22,30 +22,20 @@ const (
 )
 
 func main() {
-	figure, ok, err := run()
-	word := "PASS"
-	if err != nil {
-		figure, ok = figure+err.Error(), false
-	}
-	if !ok {
-		word = "FAIL"
-	}
-	fmt.Printf("FIGURE %s BAR %s %s\n", strings.Join(strings.Fields(figure), " "), bar, word)
-	if !ok {
-		os.Exit(1)
-	}
+	proof.Main(bar, func(_ context.Context, dir string) (string, error) {
+		figure, ok, err := run(dir)
+		if err == nil && !ok {
+			err = proof.ErrShort
+		}
+		return figure, err
+	})
 }
 
-func run() (figure string, ok bool, err error) {
+func run(dir string) (figure string, ok bool, err error) {
 	root := shared.Root()
 	if root == "" {
 		return "", false, errors.New("no test material: set GLEANER_SHARED")
 	}
-	dir, err := os.MkdirTemp("", "prove-memory")
-	if err != nil {
-		return "", false, err
-	}
-	defer os.RemoveAll(dir)
 	ok = true
 	for _, name := range []string{"data/trashnet", "data/aihub/composite"} {
 		r, err := importRate(filepath.Join(root, name), dir)

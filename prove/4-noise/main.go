@@ -12,10 +12,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"gleaner/capture/cv"
 	"gleaner/internal/shared"
+	"gleaner/prove/internal/proof"
 	"gleaner/train/dataset/importer"
 	"gleaner/train/dataset/labels"
 	"gleaner/train/dataset/pack"
@@ -33,30 +33,20 @@ const (
 var others = []string{"models/models/mobilenet_v1_1.0_224_quant_embedding_extractor.tflite"}
 
 func main() {
-	figure, ok, err := run()
-	word := "PASS"
-	if err != nil {
-		figure, ok = err.Error(), false
-	}
-	if !ok {
-		word = "FAIL"
-	}
-	fmt.Printf("FIGURE %s BAR %s %s\n", strings.Join(strings.Fields(figure), " "), bar, word)
-	if !ok {
-		os.Exit(1)
-	}
+	proof.Main(bar, func(_ context.Context, dir string) (string, error) {
+		figure, ok, err := run(dir)
+		if err == nil && !ok {
+			err = proof.ErrShort
+		}
+		return figure, err
+	})
 }
 
-func run() (figure string, ok bool, err error) {
+func run(dir string) (figure string, ok bool, err error) {
 	root := shared.Root()
 	if root == "" {
 		return "", false, errors.New("no test material: set GLEANER_SHARED")
 	}
-	dir, err := os.MkdirTemp("", "prove-noise")
-	if err != nil {
-		return "", false, err
-	}
-	defer os.RemoveAll(dir)
 	// Features are computed once, here, and not left among the user's.
 	if err := os.Setenv("XDG_CACHE_HOME", filepath.Join(dir, "cache")); err != nil {
 		return "", false, err

@@ -10,13 +10,14 @@ import (
 	"strings"
 
 	"gleaner/prove/internal/cv"
+	"gleaner/prove/internal/proof"
 	"gleaner/train"
 	"gleaner/train/eval"
 )
 
 const bar = "on unseen folds each target is within the 95 % interval of the purity, or below it; calibration cannot be told from perfect after scaling"
 
-func main() { cv.Main(bar, prove) }
+func main() { proof.Main(bar, prove) }
 
 func prove(ctx context.Context, dir string) (figure string, err error) {
 	data, err := cv.Data("trashnet")

@@ -12,34 +12,35 @@ import (
 	"strings"
 
 	"gleaner/prove/internal/cv"
+	"gleaner/prove/internal/proof"
 	"gleaner/train"
 )
 
 const bars = "macro-F1 at least 0.86 frozen and 0.93 fine-tuned, the worst class's recall 0.80"
 
 func main() {
-	cv.Main(bars, func(ctx context.Context, dir string) (string, error) {
-		p := &proof{}
+	proof.Main(bars, func(ctx context.Context, dir string) (string, error) {
+		p := &tally{}
 		err := p.run(ctx, dir)
 		return strings.Join(p.figures, "; "), errors.Join(append(p.short, err)...)
 	})
 }
 
-// proof gathers figures, and what falls short.
-type proof struct {
+// tally gathers figures, and what falls short.
+type tally struct {
 	figures []string
 	short   []error
 }
 
 // state adds a figure.
-func (p *proof) state(name string, r *train.CrossValidation, bar float64) {
+func (p *tally) state(name string, r *train.CrossValidation, bar float64) {
 	p.figures = append(p.figures, name+" "+cv.Text(r))
 	if r.Mean < bar {
 		p.short = append(p.short, fmt.Errorf("%s is below %.2f", name, bar))
 	}
 }
 
-func (p *proof) run(ctx context.Context, dir string) error {
+func (p *tally) run(ctx context.Context, dir string) error {
 	data, err := cv.Data("trashnet")
 	if err != nil {
 		return err
@@ -64,7 +65,7 @@ func (p *proof) run(ctx context.Context, dir string) error {
 }
 
 // worst states the least recall of a class.
-func (p *proof) worst(r *train.CrossValidation) {
+func (p *tally) worst(r *train.CrossValidation) {
 	least := r.Classes[0]
 	for _, c := range r.Classes {
 		if c.Recall.Value < least.Recall.Value {

@@ -11,12 +11,13 @@ import (
 	"slices"
 
 	"gleaner/prove/internal/cv"
+	"gleaner/prove/internal/proof"
 	"gleaner/train"
 )
 
 const bars = "macro-F1 at least 0.74 frozen and 0.88 fine-tuned; frozen heads within 60 s once features are cached"
 
-func main() { cv.Main(bars, prove) }
+func main() { proof.Main(bars, prove) }
 
 func prove(ctx context.Context, dir string) (figure string, err error) {
 	data, err := cv.Data("trashnet")

@@ -12,10 +12,11 @@ import (
 	"path/filepath"
 
 	"gleaner/prove/internal/cv"
+	"gleaner/prove/internal/proof"
 	"gleaner/train"
 )
 
-func main() { cv.Main("the same files, byte for byte", prove) }
+func main() { proof.Main("the same files, byte for byte", prove) }
 
 func prove(ctx context.Context, dir string) (figure string, err error) {
 	data, err := cv.Data("masks3")

@@ -7,11 +7,12 @@ import (
 	"fmt"
 
 	"gleaner/prove/internal/cv"
+	"gleaner/prove/internal/proof"
 )
 
 const bar = 0.98
 
-func main() { cv.Main(fmt.Sprintf("macro-F1 at least %.2f", bar), prove) }
+func main() { proof.Main(fmt.Sprintf("macro-F1 at least %.2f", bar), prove) }
 
 func prove(ctx context.Context, dir string) (figure string, err error) {
 	data, err := cv.Data("weather")
@@ -32,7 +33,7 @@ func prove(ctx context.Context, dir string) (figure string, err error) {
 	}
 	figure = fmt.Sprintf("macro-F1 %s with an ImageNet backbone, %s with heads on the registry's, frozen", cv.Text(best), cv.Text(registry))
 	if best.Mean < bar {
-		return figure, cv.ErrShort
+		return figure, proof.ErrShort
 	}
 	return figure, nil
 }

@@ -1,4 +1,5 @@
-package cv
+// Package proof is what the proofs have in common: how one begins, says its figure and ends.
+package proof
 
 import (
 	"context"
@@ -34,6 +35,7 @@ func run(bar string, prove func(ctx context.Context, dir string) (string, error)
 	}
 	defer os.RemoveAll(dir)
 	figure, err := prove(ctx, dir)
+	figure = strings.Join(strings.Fields(figure), " ") // the table reads one line
 	if err == nil {
 		fmt.Printf("FIGURE %s BAR %s PASS\n", figure, bar)
 		return 0
