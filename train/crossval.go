@@ -23,8 +23,8 @@ type CrossValidation struct {
 	Answers *eval.Answers `json:"-"`
 }
 
-// CrossValidate trains k times, each fold in a folder of its own below o.Out. Folds that were finished before are not trained
-// again when resume is set, and one that was interrupted goes on. tell hears of all of them.
+// CrossValidate trains k times, each fold in a folder of its own below o.Out. With resume, epochs that were finished before are not
+// trained again; a probe alone has none, and is fitted anew. tell hears of all folds.
 func CrossValidate(ctx context.Context, o recipe.Options, k int, resume bool, tell Reporter) (*CrossValidation, error) {
 	if k < 2 {
 		return nil, &InputError{fmt.Errorf("folds=%d: a cross-validation has at least 2", k)}

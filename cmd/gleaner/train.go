@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"os/signal"
 	"path/filepath"
 	"strings"
@@ -20,6 +19,7 @@ import (
 	"gleaner/train"
 	"gleaner/train/dataset"
 	"gleaner/train/engine"
+	"gleaner/train/ensemble"
 	"gleaner/train/recipe"
 	"gleaner/train/runs"
 )
@@ -98,10 +98,7 @@ func trainOptions(args []string, resume bool) (recipe.Options, error) {
 	if err := o.SetAll(args); err != nil {
 		return o, err
 	}
-	// A name that setup fetched a network under stands for its file.
-	if file := filepath.Join(nativeDir(), "models", o.Net+".tflite"); o.Net == filepath.Base(o.Net) && isFile(file) {
-		o.Net = file
-	}
+	o.NetIn(filepath.Join(nativeDir(), "models"))
 	if !resume || o.Out == "" {
 		return o, nil
 	}
@@ -196,6 +193,8 @@ func (s *trainShow) result(r *train.Result) {
 	}
 	what := "the weights as they are"
 	switch {
+	case len(r.Ensemble) > 1:
+		what = fmt.Sprintf("an ensemble of %d checkpoints, of %s", len(r.Ensemble), ensemble.Epochs(r.Ensemble))
 	case r.Best.Epoch == 0 && r.Best.ValAcc > 0:
 		what = fmt.Sprintf("the heads on the network as it began: %.2f %% right on validation pictures", 100*r.Best.ValAcc)
 	case r.Best.Epoch > 0:
@@ -249,9 +248,4 @@ func isTrainInput(err error) bool {
 	var in *train.InputError
 	var layer *engine.LayerError
 	return errors.As(err, &in) || errors.As(err, &layer)
-}
-
-func isFile(path string) bool {
-	st, err := os.Stat(path)
-	return err == nil && st.Mode().IsRegular()
 }

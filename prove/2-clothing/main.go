@@ -15,6 +15,7 @@ import (
 	"strings"
 	"syscall"
 
+	"gleaner/prove/internal/proof"
 	"gleaner/train"
 	"gleaner/train/engine/onednn"
 	"gleaner/train/eval"
@@ -73,16 +74,16 @@ func run(ctx context.Context) (figure string, err error) {
 	var parts []string
 	var errs []error
 	for i, t := range trials {
-		before := used()
+		before := proof.Used()
 		share, err := t.run(ctx, filepath.Join(dir, t.net), seed)
 		if err == nil && share.Value < t.bar {
 			err = fmt.Errorf("%s is below %.1f %%", t.net, 100*t.bar)
 		}
-		if i == 0 && used() > seconds {
-			err = errors.Join(err, fmt.Errorf("it took %.0f CPU-seconds", used()))
+		if i == 0 && proof.Used() > seconds {
+			err = errors.Join(err, fmt.Errorf("it took %.0f CPU-seconds", proof.Used()))
 		}
 		errs = append(errs, err)
-		part := fmt.Sprintf("%s %.2f %% (%.1f to %.1f) in %.0f CPU-seconds", t.net, 100*share.Value, 100*share.Low, 100*share.High, used()-before)
+		part := fmt.Sprintf("%s %.2f %% (%.1f to %.1f) in %.0f CPU-seconds", t.net, 100*share.Value, 100*share.Low, 100*share.High, proof.Used()-before)
 		fmt.Println(part)
 		parts = append(parts, part)
 	}
@@ -104,7 +105,7 @@ func (t trial) run(ctx context.Context, out string, seed uint64) (eval.Share, er
 		Note: func(line string) { fmt.Println(line) },
 		Epoch: func(r runs.Row, c runs.Timing, _ bool) {
 			fmt.Printf("epoch %2d: training loss %.3f, %.2f %%; validation loss %.3f, %.2f %%; %.2f CPU-ms per picture, %.0f CPU-seconds so far\n",
-				r.Epoch, r.TrainLoss, 100*r.TrainAcc, r.ValLoss, 100*r.ValAcc, c.CPU, used())
+				r.Epoch, r.TrainLoss, 100*r.TrainAcc, r.ValLoss, 100*r.ValAcc, c.CPU, proof.Used())
 		},
 	})
 	switch {
@@ -114,14 +115,4 @@ func (t trial) run(ctx context.Context, out string, seed uint64) (eval.Share, er
 		return eval.Share{}, fmt.Errorf("%s: there are no test pictures", t.net)
 	}
 	return eval.Wilson(int(math.Round(result.TestAcc*pictures)), pictures), nil
-}
-
-// used is what this process has had of the processors, in seconds, user and system.
-func used() float64 {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		return math.Inf(1)
-	}
-	s := func(t syscall.Timeval) float64 { return float64(t.Sec) + float64(t.Usec)/1e6 }
-	return s(u.Utime) + s(u.Stime)
 }

@@ -54,7 +54,7 @@ func quick(ctx context.Context, out string, keys []string) (seconds float64, err
 	if err != nil {
 		return 0, err
 	}
-	before := cv.Used()
+	before := proof.Used()
 	_, err = train.Fit(ctx, o, false, cv.Tell())
-	return cv.Used() - before, err
+	return proof.Used() - before, err
 }

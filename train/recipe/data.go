@@ -159,6 +159,14 @@ func (o *Options) input() bundle.Input {
 	return in
 }
 
+// NetIn lets net= name a file in a folder of models, which set-up fills, without its path and ending. Names of presets and paths stay.
+func (o *Options) NetIn(folder string) {
+	file := filepath.Join(folder, o.Net+".tflite")
+	if st, err := os.Stat(file); o.Net == filepath.Base(o.Net) && err == nil && st.Mode().IsRegular() {
+		o.Net = file
+	}
+}
+
 // ownInput is the size that the network has by itself.
 func (o *Options) ownInput() (engine.Shape, error) {
 	n, _, err := Network(&Options{Net: o.Net, Cut: o.Cut}, nil, []dataset.Head{{Name: "class", Labels: make([]string, 2)}})

@@ -4,11 +4,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
-	"runtime"
 	"strconv"
 	"strings"
-
-	"golang.org/x/sync/errgroup"
 
 	"gleaner/train/dataset"
 	"gleaner/train/dataset/pack"
@@ -80,27 +77,15 @@ func dealFold(ctx context.Context, all *dataset.Pictures, part, parts int, val f
 func kinship(ctx context.Context, all *dataset.Pictures) (examples []pack.Example, cluster []int, err error) {
 	n := all.Len()
 	examples = make([]pack.Example, n)
-	hashes := make([]uint64, n)
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(runtime.GOMAXPROCS(0))
-	for i := range n {
+	for i := range examples {
 		e := &examples[i]
 		e.Class, e.Group = all.Heads()[0].Labels[all.Label(i, 0)], all.Group(i)
 		e.Source.Path = all.Name(i)
 		e.Source.SHA256 = sha256.Sum256([]byte(e.Source.Path))
-		g.Go(func() error {
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-			im, err := all.Picture(i)
-			if err == nil {
-				hashes[i], err = similar.Hash(im)
-			}
-			return err
-		})
 	}
-	if err := g.Wait(); err != nil {
+	hashes, flat, err := similar.HashesOf(ctx, n, all.Picture)
+	if err != nil {
 		return nil, nil, err
 	}
-	return examples, similar.Clusters(n, similar.Pairs(hashes, nil)), nil
+	return examples, similar.Clusters(n, similar.Pairs(hashes, flat)), nil
 }

@@ -137,3 +137,35 @@ func TestFolds(t *testing.T) {
 		}
 	}
 }
+
+// TestFoldsOfFlatPictures deals pictures of one colour each like any others: that they have no features does not make them copies.
+func TestFoldsOfFlatPictures(t *testing.T) {
+	dir := t.TempDir()
+	for _, class := range []string{"a", "b"} {
+		if err := os.Mkdir(filepath.Join(dir, class), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		for i := range 8 {
+			im := image.NewGray(image.Rect(0, 0, 32, 32))
+			for k := range im.Pix {
+				im.Pix[k] = uint8(20 + 25*i)
+			}
+			f, err := os.Create(filepath.Join(dir, class, fmt.Sprintf("%d.png", i)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := png.Encode(f, im); err != nil {
+				t.Fatal(err)
+			}
+			f.Close()
+		}
+	}
+	o := set(t, "data="+dir, "out=x", "size=16", "fold=1/4", "val=0", "keep=last")
+	d, err := Open(t.Context(), &o, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c := dataset.Counts(d.Test, 0); c[0] != 2 || c[1] != 2 {
+		t.Errorf("%v pictures of the classes in one of four folds, want 2 each", c)
+	}
+}

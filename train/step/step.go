@@ -256,8 +256,9 @@ func (j *Judge) Score() (loss, accuracy float64, err error) {
 // softmax are the probabilities that logits stand for.
 func softmax(z []float32) []float32 {
 	p := make([]float32, len(z))
-	for k := range z {
-		p[k] = float32(math.Exp(-crossEntropy(z, k)))
+	sum := crossEntropy(z, 0) + float64(z[0]) // log Σ exp z
+	for k, v := range z {
+		p[k] = float32(math.Exp(float64(v) - sum))
 	}
 	return p
 }

@@ -8,8 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
-	"time"
 
 	"gleaner/internal/shared"
 	"gleaner/train"
@@ -44,11 +42,7 @@ func Options(keys ...string) (recipe.Options, error) {
 	if err := o.SetAll(keys); err != nil {
 		return o, err
 	}
-	if file := filepath.Join(".native", "models", o.Net+".tflite"); o.Net == filepath.Base(o.Net) {
-		if _, err := os.Stat(file); err == nil {
-			o.Net = file
-		}
-	}
+	o.NetIn(filepath.Join(".native", "models"))
 	return o, nil
 }
 
@@ -103,12 +97,3 @@ func ImageNet() ([]string, error) {
 }
 
 const v1 = "MobilenetV1/MobilenetV1/Conv2d_"
-
-// Used is what this process has had of the processors, in seconds, user and system.
-func Used() float64 {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		return 0
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano()).Seconds()
-}

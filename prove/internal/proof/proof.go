@@ -5,10 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 
 	"gleaner/train/engine/onednn"
 )
@@ -45,4 +47,13 @@ func run(bar string, prove func(ctx context.Context, dir string) (string, error)
 	}
 	fmt.Printf("FIGURE %s BAR %s FAIL\n", figure, bar)
 	return 1
+}
+
+// Used is what this process has had of the processors, in seconds, user and system; infinite where that cannot be told.
+func Used() float64 {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return math.Inf(1)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano()).Seconds()
 }

@@ -3,12 +3,15 @@
 package similar
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/bits"
+	"runtime"
 	"slices"
 
 	"github.com/corona10/goimagehash"
+	"golang.org/x/sync/errgroup"
 
 	"gleaner/capture"
 	"gleaner/train/dataset/pack"
@@ -32,27 +35,42 @@ func Hash(im capture.Image) (uint64, error) {
 
 // Hashes are the hashes of a set's examples, and tell which examples are one flat colour: their hash says nothing.
 func Hashes(s *pack.Set) (hashes []uint64, flat []bool, err error) {
-	buf := make([]byte, s.Format.Bytes())
-	hashes, flat = make([]uint64, len(s.Examples)), make([]bool, len(s.Examples))
-	for i := range s.Examples {
-		if err := s.Pixels(i, buf); err != nil {
-			return nil, nil, err
-		}
-		im := capture.Image{Pix: buf, Stride: 3 * s.Format.Width, W: s.Format.Width, H: s.Format.Height}
-		if hashes[i], err = Hash(im); err != nil {
-			return nil, nil, err
-		}
-		flat[i] = isFlat(buf)
-	}
-	return hashes, flat, nil
+	return HashesOf(context.Background(), len(s.Examples), func(i int) (capture.Image, error) {
+		im := capture.NewImage(s.Format.Width, s.Format.Height)
+		return im, s.Pixels(i, im.Pix)
+	})
 }
 
-func isFlat(pix []byte) bool {
-	lo, hi := pix[0], pix[0]
-	for _, v := range pix {
-		lo, hi = min(lo, v), max(hi, v)
+// HashesOf is Hashes for n pictures that at gives, in memory of their own; it is called from several goroutines.
+func HashesOf(ctx context.Context, n int, at func(i int) (capture.Image, error)) (hashes []uint64, flat []bool, err error) {
+	hashes, flat = make([]uint64, n), make([]bool, n)
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	for i := range n {
+		g.Go(func() error {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			im, err := at(i)
+			if err != nil {
+				return err
+			}
+			flat[i] = isFlat(im)
+			hashes[i], err = Hash(im)
+			return err
+		})
 	}
-	return hi-lo < 8
+	return hashes, flat, g.Wait()
+}
+
+func isFlat(im capture.Image) bool {
+	lo, hi := byte(255), byte(0)
+	for y := range im.H {
+		for _, v := range im.Row(y)[:3*im.W] {
+			lo, hi = min(lo, v), max(hi, v)
+		}
+	}
+	return int(hi)-int(lo) < 8
 }
 
 // Pair is two examples that are near, A < B, and how far their hashes are apart in bits.
