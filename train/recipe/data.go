@@ -237,6 +237,9 @@ func (o *Options) plainNetwork(input engine.Shape, heads []net.Head) (*net.Net, 
 		return n, w, nil
 	}
 	n, err := net.New(o.Net, net.Options{Input: input, Heads: heads, Width: o.Width, Depth: o.Depth, Units: o.Units, Drop: o.Drop})
+	if err != nil && !slices.Contains(net.Names(), o.Net) {
+		return nil, nil, fmt.Errorf("%w; a .tflite file will do as well, and make setup fetches some that go by name, such as ssd-oidv4", err)
+	}
 	if err != nil {
 		return nil, nil, err
 	}
