@@ -37,6 +37,15 @@ func (b Box) IoU(o Box) float32 {
 	return i / (b.Area() + o.Area() - i)
 }
 
+// IoS is the intersection of two boxes over the smaller one's area, 0 to 1.
+func (b Box) IoS(o Box) float32 {
+	i := Box{max(b.X0, o.X0), max(b.Y0, o.Y0), min(b.X1, o.X1), min(b.Y1, o.Y1)}.Area()
+	if i == 0 {
+		return 0
+	}
+	return i / min(b.Area(), o.Area())
+}
+
 // Rect is the smallest whole-pixel rectangle around the box.
 func (b Box) Rect() image.Rectangle {
 	r := image.Rect(int(b.X0), int(b.Y0), int(b.X1), int(b.Y1))

@@ -32,7 +32,7 @@ func MergeTiles(d []Detection, ios float32, keep int) []Detection {
 	for _, c := range d {
 		merged := false
 		for k := 0; k < n && !merged; k++ {
-			if d[k].Class == c.Class && overSmaller(d[k].Box, c.Box) > ios {
+			if d[k].Class == c.Class && d[k].Box.IoS(c.Box) > ios {
 				d[k].Box = Box{min(d[k].Box.X0, c.Box.X0), min(d[k].Box.Y0, c.Box.Y0),
 					max(d[k].Box.X1, c.Box.X1), max(d[k].Box.Y1, c.Box.Y1)}
 				d[k].Score = max(d[k].Score, c.Score)
@@ -66,15 +66,6 @@ next:
 		n++
 	}
 	return d[:n]
-}
-
-// overSmaller is the intersection over the smaller box's area, 0 to 1.
-func overSmaller(a, b Box) float32 {
-	i := Box{max(a.X0, b.X0), max(a.Y0, b.Y0), min(a.X1, b.X1), min(a.Y1, b.Y1)}.Area()
-	if i == 0 {
-		return 0
-	}
-	return i / min(a.Area(), b.Area())
 }
 
 // BlendNMS is the suppression of BlazeFace (Bazarevsky et al. 2019, section 3.4): overlapping boxes are not dropped but

@@ -134,7 +134,7 @@ func overlapping(found []spot.Found, all []Box, i int) string {
 			continue
 		}
 		same := all[k].Class == all[i].Class
-		if found[k].Box.IoU(found[i].Box) > 0.4 || same && spot.Inside(found[k].Box, found[i].Box) > spot.PartIoS {
+		if found[k].Box.IoU(found[i].Box) > 0.4 || same && found[k].Box.IoS(found[i].Box) > spot.PartIoS {
 			return fmt.Sprintf("%s %.2f", all[k].Class, all[k].Score)
 		}
 	}

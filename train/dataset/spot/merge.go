@@ -15,7 +15,7 @@ type seen struct {
 	cut bool // it goes up to a side of the part that is not one of the picture: there may be more of it
 }
 
-// PartIoS is how much of a box lies inside a larger one of its class that it is taken for a part of, see Inside.
+// PartIoS is how much of a box lies inside a larger one of its class that it is taken for a part of, see detect.Box.IoS.
 const PartIoS = 0.7
 
 const (
@@ -57,7 +57,7 @@ next:
 				}
 				continue next
 			}
-			if k.part != c.part && Inside(k.Box, c.Box) > PartIoS && (c.cut || c.Box.Area() < k.Box.Area()) {
+			if k.part != c.part && k.Box.IoS(c.Box) > PartIoS && (c.cut || c.Box.Area() < k.Box.Area()) {
 				continue next
 			}
 		}
@@ -97,13 +97,4 @@ func (s *sum) add(c seen) {
 func (s *sum) mean() detect.Box {
 	w := s.weight
 	return detect.Box{X0: s.box.X0 / w, Y0: s.box.Y0 / w, X1: s.box.X1 / w, Y1: s.box.Y1 / w}
-}
-
-// Inside is the intersection of two boxes over the smaller one's area, 0 to 1.
-func Inside(a, b detect.Box) float32 {
-	i := detect.Box{X0: max(a.X0, b.X0), Y0: max(a.Y0, b.Y0), X1: min(a.X1, b.X1), Y1: min(a.Y1, b.Y1)}.Area()
-	if i == 0 {
-		return 0
-	}
-	return i / min(a.Area(), b.Area())
 }
