@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"slices"
 	"strings"
 
@@ -101,17 +100,23 @@ func Crop(ctx context.Context, path string, list *labels.List, d *spot.Detector,
 			return &finder{ctx: context.WithoutCancel(ctx), o: &o, eye: eye, names: d.Labels(), sure: d.Usual(), journal: j, wanted: r.Classes,
 				super: super}, err
 		}})
-	if err != nil && done.Identity == [32]byte{} {
+	var none *importer.NothingError
+	if errors.As(err, &none) { // and has left no set
+		if err := r.collect(path, none.Problems); err != nil {
+			return nil, err
+		}
+		return r, ErrNothing
+	}
+	if err != nil {
 		return nil, err
 	}
 	r.Identity, r.Examples = done.Identity, done.Examples
-	if err := r.collect(path); err != nil {
+	s, err := pack.Open(path)
+	if err != nil {
 		return nil, err
 	}
-	if r.Examples == 0 {
-		return r, errors.Join(ErrNothing, os.Remove(path))
-	}
-	return r, err
+	defer s.Close()
+	return r, r.collect(path, s.Problems)
 }
 
 // begun tells whether there is no set at path yet. One that is finished is an error, fs.ErrExist, and so is a file of another kind.
@@ -195,18 +200,13 @@ func grouped(list *labels.List) *labels.List {
 	return &out
 }
 
-// collect counts what is in the set and in the file beside it.
-func (r *Result) collect(path string) error {
-	s, err := pack.Open(path)
-	if err != nil {
-		return err
-	}
-	defer s.Close()
+// collect counts what is in the file beside the set, and what was wrong with pictures.
+func (r *Result) collect(path string, problems []pack.Problem) error {
 	records, err := readJournal(BoxesFile(path))
 	if err != nil {
 		return err
 	}
-	for _, p := range s.Problems {
+	for _, p := range problems {
 		if _, looked := records[p.Path]; looked && (p.What == "file" || strings.HasPrefix(p.What, "object ")) {
 			continue // the record says it better
 		}
