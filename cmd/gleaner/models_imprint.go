@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -17,6 +18,7 @@ func newModelsImprint(f *configFlags) *cobra.Command {
 	o := imprint.DefaultMakeOptions()
 	var use, garments bool
 	var out string
+	var run imprint.RunOptions
 	c := &cobra.Command{Use: "imprint PICTURES", Short: "Make a classifier out of labelled pictures, in minutes, without training",
 		Long: `Make a classifier bundle out of labelled pictures: a folder with a sub-folder per class, or a list file. The
 backbone that setup fetched computes features, and the class means of them become the classifier (weight imprinting).
@@ -25,6 +27,10 @@ A part of the pictures only measures the result. It is a start: what it reaches 
 		RunE: func(c *cobra.Command, args []string) error {
 			if garments {
 				return imprintGarments(c.Context(), out, c.OutOrStdout(), c.ErrOrStderr())
+			}
+			if run.Run != "" {
+				run.NativeDir, run.Name, run.Out = nativeDir(), o.Name, out
+				return imprintRun(c.Context(), run, c.OutOrStdout())
 			}
 			if len(args) == 0 {
 				return &badInput{fmt.Errorf("names no pictures: give a folder with a sub-folder per class")}
@@ -61,7 +67,12 @@ A part of the pictures only measures the result. It is a start: what it reaches 
 	fl.Float64Var(&o.Test, "test", o.Test, "share of the pictures that only measure, 0 to 0.5")
 	fl.BoolVar(&use, "use", false, "make it the current bundle")
 	fl.BoolVar(&garments, "garments", false, "make the demo's own head anew out of Fashion-MNIST")
-	fl.StringVar(&out, "out", "model/bundle/catalogue/heads", "with --garments: folder for the head")
+	fl.StringVar(&run.Run, "run", "", "put the head that a run of gleaner train fitted on the frozen backbone (epochs=0) into the catalogue, under --name")
+	fl.StringVar(&run.About, "about", "", "with --run: what it is, in a sentence")
+	fl.StringVar(&run.Licence, "licence", "", "with --run: of backbone and pictures")
+	fl.Float64Var(&run.Accuracy, "accuracy", 0, "with --run: as cross-validation measured it, 0 to 1")
+	fl.StringVar(&run.On, "on", "", "with --run: on what it was measured")
+	fl.StringVar(&out, "out", "model/bundle/catalogue/heads", "with --garments and --run: folder for the head")
 	return c
 }
 
@@ -92,5 +103,17 @@ func imprintGarments(ctx context.Context, out string, stdout, stderr io.Writer) 
 		return err
 	}
 	_, err = fmt.Fprintf(stdout, "%s: %.2f %% right on the test pictures, %.2f %% on the belt, %d bytes\n", out, 100*r.Stills, 100*r.Belt, r.Bytes)
+	return err
+}
+
+func imprintRun(ctx context.Context, o imprint.RunOptions, stdout io.Writer) error {
+	if o.Name == "" || o.About == "" || o.Licence == "" || o.Accuracy <= 0 || o.On == "" {
+		return &badInput{errors.New("--run needs --name, --about, --licence, --accuracy and --on, which the catalogue states")}
+	}
+	size, err := imprint.FromRun(ctx, o)
+	if err != nil {
+		return &badInput{err}
+	}
+	_, err = fmt.Fprintf(stdout, "%s: a head of %d bytes\n", filepath.Join(o.Out, o.Name+".bin"), size)
 	return err
 }

@@ -3,11 +3,16 @@ package flat
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
-// FindTensor is the index of the tensor of that name in the network, -1 where there is none.
+// FindTensor is the index of the tensor of that name in the network, -1 where there is none. Converters write the names of fused
+// layers one behind the other, with semicolons between them: the first of them will do.
 func (m *Model) FindTensor(name string) int {
-	return slices.IndexFunc(m.Graphs[0].Tensors, func(t Tensor) bool { return t.Name == name })
+	return slices.IndexFunc(m.Graphs[0].Tensors, func(t Tensor) bool {
+		first, _, _ := strings.Cut(t.Name, ";")
+		return t.Name == name || first == name
+	})
 }
 
 // Cut is the part of the network that computes the given tensors, which become its outputs. Operators, tensors, weights

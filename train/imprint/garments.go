@@ -108,7 +108,7 @@ func garments(ctx context.Context, o GarmentsOptions) (res GarmentsResult, err e
 		Belt: Score(belt.features, belt.labels, h.W, h.B), Bytes: len(raw)}
 	on := fmt.Sprintf("the %d test pictures of Fashion-MNIST as they are; lying on the drawn belt, one view each: %.4f of %d",
 		len(still.labels), res.Belt, len(belt.labels))
-	return res, writeEntry(o, entry(o, ssd, in, train.Labels(), raw, res.Stills, on), raw)
+	return res, writeEntry(o.Out, entry(o, ssd, in, train.Labels(), raw, res.Stills, on), raw)
 }
 
 func entry(o GarmentsOptions, ssd catalogue.Entry, in bundle.Input, labels []string, raw []byte, accuracy float64, on string) catalogue.Entry {
@@ -120,13 +120,14 @@ func entry(o GarmentsOptions, ssd catalogue.Entry, in bundle.Input, labels []str
 			Accuracy: accuracy, AccuracyOn: on, Licence: "Apache-2.0 (backbone); head imprinted from Fashion-MNIST (MIT)"}}
 }
 
-func writeEntry(o GarmentsOptions, e catalogue.Entry, raw []byte) error {
+// writeEntry writes an entry of the catalogue and its head into a folder.
+func writeEntry(dir string, e catalogue.Entry, raw []byte) error {
 	text, err := json.MarshalIndent(e, "", "  ")
 	if err != nil {
 		return err
 	}
-	for name, b := range map[string][]byte{"garments.bin": raw, "garments.json": append(text, '\n')} {
-		if err := renameio.WriteFile(filepath.Join(o.Out, name), b, 0o644); err != nil {
+	for name, b := range map[string][]byte{e.Graft.Head: raw, e.Name + ".json": append(text, '\n')} {
+		if err := renameio.WriteFile(filepath.Join(dir, name), b, 0o644); err != nil {
 			return err
 		}
 	}

@@ -25,10 +25,7 @@ func (im *importer) findEnd() (end, error) {
 	}
 	var e end
 	for k, name := range strings.Split(im.o.At, ",") {
-		at := slices.IndexFunc(im.g.Tensors, func(t flat.Tensor) bool {
-			first, _, _ := strings.Cut(t.Name, ";")
-			return t.Name == name || first == name
-		})
+		at := im.m.FindTensor(name)
 		if at < 0 {
 			return end{}, fmt.Errorf("the file has no tensor %q to cut at", name)
 		}
