@@ -38,25 +38,30 @@ func New(features [][]float32) (*Score, error) {
 	}
 	s := &Score{width: len(features[0])}
 	x := mat.NewDense(len(features), max(1, s.width), nil)
+	n := 0
 	for i, f := range features {
 		if len(f) != s.width {
 			return nil, fmt.Errorf("picture %d has %d features, the first has %d", i, len(f), s.width)
 		}
-		row := x.RawRowView(i)
+		row := x.RawRowView(n)
 		for k, v := range f {
-			row[k] = float64(v)
+			if row[k] = float64(v); math.IsNaN(row[k]) || math.IsInf(row[k], 0) {
+				return nil, fmt.Errorf("feature %d of picture %d is %g", k, i, v)
+			}
 		}
-		if !normalise(row) {
-			return nil, fmt.Errorf("the features of picture %d are all 0, or no numbers", i)
+		if normalise(row) { // else the network sees nothing in it, and nothing is like it
+			n++
 		}
 	}
+	if n == 0 {
+		return nil, errors.New("the network's features are 0 for all pictures")
+	}
+	x = x.Slice(0, n, 0, s.width).(*mat.Dense)
 	kept, _ := principal(x, directions)
 	var inside mat.Dense
 	inside.Mul(x, kept)
-	for i := range features {
-		if !normalise(inside.RawRowView(i)) {
-			return nil, fmt.Errorf("the features of picture %d have nothing in common with the others'", i)
-		}
+	for i := range n {
+		normalise(inside.RawRowView(i))
 	}
 	_, s.d = kept.Dims()
 	s.projection, s.bank = float32s(mat.DenseCopyOf(kept.T())), float32s(&inside)
@@ -98,7 +103,7 @@ func normalise(v []float64) bool {
 	for _, x := range v {
 		sum += x * x
 	}
-	if !(sum > tiny) || math.IsInf(sum, 0) {
+	if sum <= tiny {
 		return false
 	}
 	for i := range v {

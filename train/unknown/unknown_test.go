@@ -65,14 +65,14 @@ func TestNewRefuses(t *testing.T) {
 	}{
 		{"nothing", nil, "no pictures"},
 		{"lengths", [][]float32{{1, 2}, {1}}, "picture 1 has 1 features"},
-		{"zeros", [][]float32{{1, 2}, {0, 0}}, "picture 1 are all 0"},
-		{"NaN", [][]float32{{float32(math.NaN()), 1}}, "no numbers"},
+		{"zeros", [][]float32{{0, 0}, {0, 0}}, "0 for all"},
+		{"NaN", [][]float32{{1, 2}, {3, float32(math.NaN())}}, "feature 1 of picture 1 is NaN"},
 	} {
 		if _, err := New(c.features); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v", c.name, err)
 		}
 	}
-	if s, err := New([][]float32{{3, 4}}); err != nil || math.Abs(float64(s.Of([]float32{6, 8}))-1) > 1e-6 {
+	if s, err := New([][]float32{{0, 0}, {3, 4}}); err != nil || math.Abs(float64(s.Of([]float32{6, 8}))-1) > 1e-6 {
 		t.Errorf("one picture alone, beside itself: %v", err)
 	}
 }
