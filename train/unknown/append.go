@@ -34,10 +34,15 @@ func (s *Score) Append(m *flat.Model) (output int, err error) {
 		m.AddOp(flat.OpFullyConnected, 1, []int{x, wt, -1}, []int{y}, flat.FullyConnectedOptions(flat.ActNone))
 		return y
 	}
-	p := dense("projection", x, s.projection, s.d)
-	unit := m.AddTensor(Output+"/unit", flat.Float32, 1, s.d)
-	m.AddOp(flat.OpL2Norm, 1, []int{p}, []int{unit}, flat.L2NormOptions())
-	cosines := dense("bank", unit, s.bank, len(s.bank)/s.d)
+	if s.root {
+		cut, root := m.AddTensor(Output+"/cut", flat.Float32, t.Shape...), m.AddTensor(Output+"/root", flat.Float32, t.Shape...)
+		m.AddOp(flat.OpRelu, 1, []int{x}, []int{cut}, flat.Options{})
+		m.AddOp(flat.OpSqrt, 1, []int{cut}, []int{root}, flat.Options{})
+		x = root
+	}
+	unit := m.AddTensor(Output+"/unit", flat.Float32, t.Shape...)
+	m.AddOp(flat.OpL2Norm, 1, []int{x}, []int{unit}, flat.L2NormOptions())
+	cosines := dense("bank", dense("projection", unit, s.projection, s.d), s.bank, len(s.bank)/s.d)
 	axis := m.AddConst(Output+"/axis", flat.Int32, flat.Int32Bytes([]int{1}), 1)
 	y := m.AddTensor(Output, flat.Float32, 1, 1)
 	m.AddOp(flat.OpReduceMax, 1, []int{cosines, axis}, []int{y}, flat.ReducerOptions(true))

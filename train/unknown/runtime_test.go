@@ -15,8 +15,16 @@ import (
 	"gleaner/model/tflite"
 )
 
+func negative(x []float32) []float32 {
+	for k := range x {
+		x[k] = -x[k]
+	}
+	return x
+}
+
 // TestFileTellsAsTheScore runs a head with the score behind it: the probabilities stay what they are, and the familiarity is that of
-// the features, on every rung, behind features that are float32 and such as are int8, and where several heads answer together.
+// the features, on every rung, behind features that are float32 and such as are int8, and where several heads answer
+// together; roots where features are from 0 on, and as they are where some lie below.
 func TestFileTellsAsTheScore(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
 	centre := make([]float64, 24)
@@ -50,7 +58,15 @@ func TestFileTellsAsTheScore(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, m := range map[string]*flat.Model{"float32": head(false), "int8": head(true), "joined": joined} {
+	signed, err := New([][]float32{blob(r, 1, centre, 0.5)[0], negative(blob(r, 1, centre, 0.5)[0])})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, m := range map[string]*flat.Model{"float32": head(false), "int8": head(true), "joined": joined, "signed": head(false)} {
+		s := s
+		if name == "signed" {
+			s = signed
+		}
 		output, err := s.Append(m)
 		if err != nil {
 			t.Fatal(err)
