@@ -33,6 +33,10 @@ func Into(ctx context.Context, file []byte, f From) ([]byte, *bundle.Unknown) {
 	if f.Share == 0 {
 		return file, nil
 	}
+	if f.Val == nil {
+		f.Note(fmt.Sprintf("the bundle has no score of unknown objects (unknown=%g): its threshold is chosen on validation pictures, and val= names none", f.Share))
+		return file, nil
+	}
 	with, u, err := f.into(ctx, file)
 	if err != nil {
 		f.Note(fmt.Sprintf("WARNING: the bundle has no score of unknown objects (unknown=%g): %v", f.Share, err))
@@ -52,9 +56,6 @@ func About(u *bundle.Unknown) string {
 }
 
 func (f *From) into(ctx context.Context, file []byte) ([]byte, *bundle.Unknown, error) {
-	if f.Val == nil {
-		return nil, nil, fmt.Errorf("its threshold is chosen on validation pictures, and there are none; val= says which")
-	}
 	familiar := &dataset.Subset{Set: f.Train, Index: evenly(f.Train, bankPictures)}
 	features, err := f.Seen(ctx, familiar)
 	if err != nil {
