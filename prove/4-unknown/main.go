@@ -69,7 +69,7 @@ func leaveOut(ctx context.Context, dir string, all *pictures.Set, name string, k
 	var each []string
 	refused, known, found, strange := 0, 0, 0, 0
 	for class, label := range all.Labels() {
-		list := filepath.Join(dir, label+".list")
+		list := filepath.Join(dir, label+".txt")
 		if err := writeList(list, all, class); err != nil {
 			return "", 0, err
 		}
