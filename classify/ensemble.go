@@ -15,6 +15,7 @@ import (
 type ensemble struct {
 	members []Classifier
 	order   [][]int // per member and class of the first member: the member's own index
+	telling int     // members that are Familiar
 	id      string
 
 	mu   sync.Mutex
@@ -24,7 +25,7 @@ type ensemble struct {
 type scratch struct{ p []float32 }
 
 // NewEnsemble averages the probabilities of several classifiers, at least one. Their labels must be the same set, in
-// any order, each name once, or the same list; the answer has the order of the first.
+// any order, each name once, or the same list; the answer has the order of the first. It is a Familiar where a member is.
 func NewEnsemble(members []Classifier) (Classifier, error) {
 	if len(members) == 0 {
 		return nil, errors.New("ensemble: no members")
@@ -39,8 +40,14 @@ func NewEnsemble(members []Classifier) (Classifier, error) {
 		}
 		e.order = append(e.order, order)
 		ids[k] = m.Model()
+		if _, ok := m.(Familiar); ok {
+			e.telling++
+		}
 	}
 	e.id = strings.Join(ids, ",")
+	if e.telling > 0 {
+		return familiarEnsemble{e}, nil
+	}
 	return e, nil
 }
 
@@ -79,20 +86,27 @@ func match(a, b []string) ([]int, error) {
 
 // Classify implements Classifier. The members are asked one after the other; the first error ends it.
 func (e *ensemble) Classify(ctx context.Context, im capture.Image, dst []float32) ([]float32, error) {
+	dst, _, err := e.look(ctx, im, dst)
+	return dst, err
+}
+
+// look is Familiar.Look; the familiarity is 0 where no member can tell.
+func (e *ensemble) look(ctx context.Context, im capture.Image, dst []float32) (p []float32, familiar float32, err error) {
 	s := e.take()
 	defer e.give(s)
 	dst = room(dst, len(e.order[0]))
 	clear(dst)
 	for k, m := range e.members {
-		var err error
-		if s.p, err = m.Classify(ctx, im, s.p); err != nil {
-			return dst, err
+		var f float32
+		if s.p, f, err = Look(ctx, m, im, s.p); err != nil {
+			return dst, 0, err
 		}
+		familiar += f / float32(max(e.telling, 1))
 		for i, j := range e.order[k] {
 			dst[i] += s.p[j] / float32(len(e.members))
 		}
 	}
-	return dst, nil
+	return dst, familiar, nil
 }
 
 // Labels are the first member's.

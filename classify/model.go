@@ -26,6 +26,8 @@ type network struct {
 	id     string
 	skip   int // outputs before the first label: 1 with a background
 	logits bool
+	// unknown is the score of unknown objects; nil: there is none.
+	unknown *bundle.Unknown
 
 	mu   sync.Mutex
 	idle []*worker // as many as were ever busy at once
@@ -39,10 +41,10 @@ type worker struct {
 
 // NewModel is a Classifier over the network of b, which l lends. The bundle's head must be "probs" or "logits". A
 // background class (manifest) is set aside: it is none of Labels, and the probabilities of the others are made to sum
-// to 1 without it. It borrows one Runner to check that the network fits the manifest and the labels.
+// to 1 without it. It is a Familiar where the manifest has the score of unknown objects. It borrows one Runner to check that the network fits the manifest and the labels.
 func NewModel(b *bundle.Bundle, l model.Lender) (Classifier, error) {
 	m := b.Manifest
-	n := &network{lender: l, input: m.Input, labels: b.Labels, id: "sha256:" + b.SHA256, logits: m.Head == "logits"}
+	n := &network{lender: l, input: m.Input, labels: b.Labels, id: "sha256:" + b.SHA256, logits: m.Head == "logits", unknown: m.Unknown}
 	if m.Head != "probs" && m.Head != "logits" {
 		return nil, fmt.Errorf("bundle %s: head %q is no classifier's; probs or logits is", m.Name, m.Head)
 	}
@@ -63,6 +65,9 @@ func NewModel(b *bundle.Bundle, l model.Lender) (Classifier, error) {
 		return nil, fmt.Errorf("bundle %s: %w", m.Name, err)
 	}
 	n.idle = append(n.idle, w)
+	if m.Unknown != nil {
+		return familiarNetwork{n}, nil
+	}
 	return n, nil
 }
 
@@ -74,6 +79,9 @@ func (n *network) newWorker(r model.Runner) (*worker, error) {
 	}
 	p, err := prep.New(n.input, ins[0])
 	if err != nil {
+		return nil, err
+	}
+	if err := checkUnknown(n.unknown, outs); err != nil {
 		return nil, err
 	}
 	out := outs[0]
@@ -103,29 +111,36 @@ func (n *network) newWorker(r model.Runner) (*worker, error) {
 
 // Classify implements Classifier.
 func (n *network) Classify(ctx context.Context, im capture.Image, dst []float32) ([]float32, error) {
+	dst, _, err := n.look(ctx, im, dst)
+	return dst, err
+}
+
+// look is Familiar.Look; the familiarity is 0 where the bundle has no such score.
+func (n *network) look(ctx context.Context, im capture.Image, dst []float32) ([]float32, float32, error) {
 	if im.Empty() {
-		return dst, ErrEmptyCrop
+		return dst, 0, ErrEmptyCrop
 	}
 	r, err := n.lender.Get(ctx)
 	if err != nil {
-		return dst, err
+		return dst, 0, err
 	}
 	defer n.lender.Put(r)
 	w, err := n.take(r)
 	if err != nil {
-		return dst, err
+		return dst, 0, err
 	}
 	defer n.give(w)
 	w.prep.Fill(r.Inputs()[0].Data, im)
 	if err := r.Invoke(); err != nil {
-		return dst, fmt.Errorf("run %s: %w", n.id, err)
+		return dst, 0, fmt.Errorf("run %s: %w", n.id, err)
 	}
 	read(r.Outputs()[0], w.out)
 	dst = room(dst, len(n.labels))
 	if !n.probabilities(w.out[n.skip:], dst) {
-		return dst, fmt.Errorf("run %s: the model's output holds what is no probability", n.id)
+		return dst, 0, fmt.Errorf("run %s: the model's output holds what is no probability", n.id)
 	}
-	return dst, nil
+	familiar, err := n.familiar(r.Outputs())
+	return dst, familiar, err
 }
 
 // Labels implements Classifier.

@@ -33,6 +33,8 @@ type Found struct {
 	P      float32      `json:"p,omitempty"`
 	Top    []FoundClass `json:"top,omitempty"`
 	Reason string       `json:"reason,omitempty"` // why the crop was not classified
+	// Unknown says that the crop looks like nothing that the classifier was taught, so that Class means little.
+	Unknown bool `json:"unknown,omitempty"`
 }
 
 // FoundClass is a class and its probability, 0 to 1.
@@ -137,9 +139,11 @@ func lookOnce(ctx context.Context, im capture.Image, det detect.Detector, cls cl
 			if ok, reason := quality.Check(im, d.Box, crop, o); !ok {
 				f.Reason = string(reason)
 			} else {
-				if probs, err = cls.Classify(ctx, im.Sub(crop), probs); err != nil {
+				var familiar float32
+				if probs, familiar, err = classify.Look(ctx, cls, im.Sub(crop), probs); err != nil {
 					return nil, fmt.Errorf("classify: %w", err)
 				}
+				f.Unknown = familiar < 0
 				for _, s := range classify.TopK(probs, o.Top, nil) {
 					f.Top = append(f.Top, FoundClass{cls.Labels()[s.Class], s.P})
 				}

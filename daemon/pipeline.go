@@ -151,8 +151,9 @@ func (p *Pipeline) vote(ctx context.Context, f *capture.Frame) error {
 		if p.trace != nil {
 			p.cropped = append(p.cropped, rect)
 		}
+		var familiar float32
 		var err error
-		if p.probs, err = c.Classify(ctx, f.Image.Sub(rect), p.probs); err != nil {
+		if p.probs, familiar, err = classify.Look(ctx, c, f.Image.Sub(rect), p.probs); err != nil {
 			return err
 		}
 		if o.gen != gen || o.ballot.Classes() != len(p.probs) {
@@ -160,7 +161,7 @@ func (p *Pipeline) vote(ctx context.Context, f *capture.Frame) error {
 			o.gen, o.labels, o.model = gen, c.Labels(), c.Model()
 			o.photo.class = -1
 		}
-		o.ballot.Vote(f.Time, p.probs, p.decide)
+		o.ballot.Vote(f.Time, p.probs, familiar, p.decide)
 		o.classified = p.now(f)
 		p.photograph(o, f, rect)
 		p.stats.open.Crops++
@@ -224,7 +225,7 @@ func (p *Pipeline) voteByDetector(o *object, f *capture.Frame) {
 	p.probs = slices.Grow(p.probs[:0], len(labels))[:len(labels)]
 	clear(p.probs)
 	p.probs[o.class] = o.score
-	o.ballot.Vote(o.at, p.probs, p.decide)
+	o.ballot.Vote(o.at, p.probs, 0, p.decide)
 	o.classified = o.detected
 	if p.crops != nil {
 		p.photograph(o, f, classify.Crop(f.Image, o.box, p.classify))

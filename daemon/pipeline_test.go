@@ -89,6 +89,9 @@ func TestGolden(t *testing.T) {
 			eye: newEye(), frames: 90, verdicts: "unsure /cut_by_border, unsure /too_small"},
 		{name: "weak", stage: &stage{actors: []actor{{in: 0, out: 60, x: 40, y: 60, side: 80, class: -1}}},
 			eye: &eye{labels: newEye().labels, model: "sha256:aa", sure: 0.4}, frames: 100, verdicts: "unsure /below_threshold"},
+		{name: "unknown", stage: &stage{actors: []actor{{in: 0, out: 60, x: 40, y: 60, side: 80, class: -1}}},
+			eye: &eye{labels: newEye().labels, model: "sha256:aa", sure: 0.9, familiar: -0.1}, frames: 100,
+			change: func(o *PipelineOptions) { o.Decide.Unknown = true }, verdicts: "unsure /unknown_object"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			play := func() *play {

@@ -110,9 +110,11 @@ type eye struct {
 	model  string
 	sure   float32
 	turn   int // is added to the shade: another model, another answer
-	fail   func() bool
-	mu     sync.Mutex
-	calls  int
+	// familiar is by how much all crops look more familiar than they must.
+	familiar float32
+	fail     func() bool
+	mu       sync.Mutex
+	calls    int
 }
 
 func (e *eye) Classify(_ context.Context, im capture.Image, dst []float32) ([]float32, error) {
@@ -129,6 +131,12 @@ func (e *eye) Classify(_ context.Context, im capture.Image, dst []float32) ([]fl
 	}
 	dst[class] = e.sure
 	return dst, nil
+}
+
+// Look implements classify.Familiar.
+func (e *eye) Look(ctx context.Context, im capture.Image, dst []float32) ([]float32, float32, error) {
+	dst, err := e.Classify(ctx, im, dst)
+	return dst, e.familiar, err
 }
 
 func (e *eye) Labels() []string { return e.labels }

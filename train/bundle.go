@@ -94,10 +94,11 @@ func (r *run) writeBundle(ctx context.Context, m bundle.Manifest, result *Result
 	if err != nil {
 		return "", nil, err
 	}
+	file, m.Unknown = r.unknown(ctx, file)
 	dir := r.folder.Bundle()
 	files := map[string][]byte{}
 	if r.o.Report {
-		files = r.report(ctx, result, report)
+		files = r.report(ctx, result, report, m.Unknown)
 	}
 	files[bundle.ModelFile], files[bundle.LabelsFile] = file, labels
 	if err := bundle.Replace(dir, m, files); err != nil {

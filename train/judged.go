@@ -2,17 +2,21 @@ package train
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
+	"gleaner/model/bundle"
 	"gleaner/train/dataset"
 	"gleaner/train/export/parity"
 	"gleaner/train/recipe"
 	"gleaner/train/report"
+	"gleaner/train/runs"
+	"gleaner/train/unknown"
 )
 
 // report is the files that say what the bundle is worth and what it was made of. The backend has the best weights before and after.
-func (r *run) report(ctx context.Context, result *Result, file *parity.Report) map[string][]byte {
+func (r *run) report(ctx context.Context, result *Result, file *parity.Report, u *bundle.Unknown) map[string][]byte {
 	in := report.Input{Options: &r.o, Data: r.data, Bundle: r.o.BundleName() + " 1", Program: r.tell.Program, Network: r.net.Name,
 		History: r.state.History, Best: r.state.Best.Epoch, Seen: r.seen, Learnt: strings.HasSuffix(strings.ToLower(r.o.Net), ".tflite"), Unsure: r.o.Start != ""}
 	if s, err := r.net.Summarise(); err == nil {
@@ -24,6 +28,7 @@ func (r *run) report(ctx context.Context, result *Result, file *parity.Report) m
 	if file != nil {
 		in.About = "The figures are those of the network that was trained; the bundle’s file was compared with it: " + strings.ReplaceAll(file.String(), "\n", "; ") + "."
 	}
+	in.About = strings.TrimSpace(in.About + " " + unknown.About(u))
 	if result.Answers != nil {
 		in.Test = result.Answers[0]
 	}
@@ -37,6 +42,18 @@ func (r *run) report(ctx context.Context, result *Result, file *parity.Report) m
 		r.tell.note(n)
 	}
 	return files
+}
+
+// unknown puts the score of unknown objects into the file, if it is wanted. The backend has the best weights before and after.
+func (r *run) unknown(ctx context.Context, file []byte) ([]byte, *bundle.Unknown) {
+	return unknown.Into(ctx, file, unknown.From{Share: r.o.Unknown, Train: r.data.Train, Val: r.data.Val, Dir: r.folder.Dir, Try: runs.TryFile, Note: r.tell.note,
+		Seen: func(ctx context.Context, set dataset.Set) ([][]float32, error) {
+			if err := r.net.Load(r.backend, r.voters[0]); err != nil { // the score is of what the first voter's head is fed with
+				return nil, err
+			}
+			x, err := r.seen(ctx, set, false)
+			return x, errors.Join(err, r.net.Load(r.backend, r.best))
+		}})
 }
 
 // seen is what the heads are fed with for the examples of a set: with the best weights, or with those that the run began with, which

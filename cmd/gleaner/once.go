@@ -72,6 +72,9 @@ func printPicture(c *cobra.Command, p daemon.Picture) {
 		for _, t := range o.Top {
 			fmt.Fprintf(w, "  %s %.1f %%", t.Class, 100*t.P)
 		}
+		if o.Unknown {
+			fmt.Fprint(w, "  unknown: like nothing that the classifier was taught")
+		}
 		if o.Reason != "" {
 			fmt.Fprintf(w, "  not classified: %s", o.Reason)
 		}

@@ -38,13 +38,16 @@ type Options struct {
 	Hysteresis int `yaml:"hysteresis"`
 	// Reject lists the classes whose objects are thrown out: their verdict is "reject", with the class named.
 	Reject []string `yaml:"reject"`
+	// Unknown leaves objects unsure that look like none of the pictures that the classifier was taught with, where its bundle can
+	// tell (gleaner train unknown=0.05).
+	Unknown bool `yaml:"unknown"`
 }
 
 // DefaultOptions asks five crops, 60 ms apart, or three that are sure. It wants two of five for one class and a mean
 // probability of 0.3: low bars, under which a verdict is worth little. A line that must be pure sets higher ones.
 func DefaultOptions() Options {
 	return Options{When: WhenAuto, Line: 0.5, Votes: 5, MinVotes: 3, Interval: 60 * time.Millisecond,
-		Early: 0.7, Majority: 0.4, Threshold: 0.3, Hysteresis: 1}
+		Early: 0.7, Majority: 0.4, Threshold: 0.3, Hysteresis: 1, Unknown: true}
 }
 
 // Validate names the first key that is out of range, by its path below decide.
@@ -92,6 +95,7 @@ const (
 	ReasonNoVotes   = "no_usable_crop"  // no crop passed the quality gate
 	ReasonMajority  = "no_majority"     // the crops disagree
 	ReasonThreshold = "below_threshold" // the crops agree, but weakly
+	ReasonUnknown   = "unknown_object"  // the crops look like nothing that the classifier was taught
 )
 
 // Verdict is the answer for one object.
@@ -108,6 +112,7 @@ type Verdict struct {
 type Ballot struct {
 	sum    []float32 // per class, of the probabilities
 	count  []int     // per class, of the crops it won
+	known  float32   // sum of how familiar the crops were
 	n      int
 	leader int
 	last   time.Time
@@ -121,7 +126,7 @@ func (b *Ballot) Reset(classes int) {
 	b.sum, b.count = b.sum[:classes], b.count[:classes]
 	clear(b.sum)
 	clear(b.count)
-	b.n, b.leader, b.last = 0, -1, time.Time{}
+	b.n, b.leader, b.last, b.known = 0, -1, time.Time{}, 0
 }
 
 // Votes is how many crops have voted.
@@ -135,8 +140,10 @@ func (b *Ballot) Wants(t time.Time, o Options) bool {
 	return b.n < o.Votes && (b.n == 0 || t.Sub(b.last) >= o.Interval)
 }
 
-// Vote adds one crop's probabilities, one per class.
-func (b *Ballot) Vote(t time.Time, probs []float32, o Options) {
+// Vote adds one crop's probabilities, one per class, and how familiar the crop looks: below 0 like nothing that was taught; 0 where
+// nobody can tell.
+func (b *Ballot) Vote(t time.Time, probs []float32, familiar float32, o Options) {
+	b.known += familiar
 	best := 0
 	for i, p := range probs {
 		b.sum[i] += p
@@ -179,6 +186,8 @@ func (b *Ballot) Verdict(o Options, labels []string) Verdict {
 	}
 	v := Verdict{Kind: Unsure, Class: b.leader, P: b.sum[b.leader] / float32(b.n), Votes: b.count[b.leader], Of: b.n}
 	switch {
+	case o.Unknown && b.known < 0: // one strange crop among familiar ones does not make a strange object
+		v.Reason = ReasonUnknown
 	case float64(v.Votes) < o.Majority*float64(v.Of):
 		v.Reason = ReasonMajority
 	case float64(v.P) < o.Threshold:

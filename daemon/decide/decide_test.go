@@ -26,7 +26,7 @@ func cast(o Options, crops ...[]float32) *Ballot {
 	b := &Ballot{}
 	b.Reset(len(crops[0]))
 	for i, c := range crops {
-		b.Vote(t0.Add(time.Duration(i)*o.Interval), c, o)
+		b.Vote(t0.Add(time.Duration(i)*o.Interval), c, 0, o)
 	}
 	return b
 }
@@ -156,7 +156,7 @@ func TestWants(t *testing.T) {
 			t.Fatalf("at %v with %d votes: wants %v", step.at, b.Votes(), got)
 		}
 		if step.want {
-			b.Vote(t0.Add(step.at), one(2, 0, 0.9), o)
+			b.Vote(t0.Add(step.at), one(2, 0, 0.9), 0, o)
 		}
 	}
 	b.Reset(2)
@@ -172,12 +172,12 @@ func TestResetForAnotherModel(t *testing.T) {
 	if b.Classes() != 5 || b.Votes() != 0 {
 		t.Fatalf("%d classes, %d votes", b.Classes(), b.Votes())
 	}
-	b.Vote(t0, one(5, 4, 0.8), o)
+	b.Vote(t0, one(5, 4, 0.8), 0, o)
 	if v := b.Verdict(o, nil); v.Class != 4 || v.Of != 1 {
 		t.Errorf("an old vote is still there: %+v", v)
 	}
 	b.Reset(2)
-	b.Vote(t0, one(2, 0, 0.8), o)
+	b.Vote(t0, one(2, 0, 0.8), 0, o)
 	if m := b.Mean(nil); len(m) != 2 || m[0] != 0.8 {
 		t.Errorf("mean %v", m)
 	}
@@ -207,7 +207,7 @@ func TestSameVotesSameVerdict(t *testing.T) {
 		used := cast(o, crops(t)...)
 		used.Reset(len(votes[0]))
 		for i, c := range votes {
-			used.Vote(t0.Add(time.Duration(i)*time.Second), c, o)
+			used.Vote(t0.Add(time.Duration(i)*time.Second), c, 0, o)
 		}
 		a, b := cast(o, votes...).Verdict(o, nil), used.Verdict(o, nil)
 		if a != b {
@@ -288,7 +288,7 @@ func TestVotingAllocatesNothing(t *testing.T) {
 	mean = append(mean, crop...)
 	if n := testing.AllocsPerRun(100, func() {
 		b.Reset(10)
-		b.Vote(t0, crop, o)
+		b.Vote(t0, crop, 0, o)
 		_ = b.Final(o, labels)
 		mean = b.Mean(mean)
 	}); n != 0 {

@@ -55,6 +55,9 @@ func (m *Manifest) Check() error {
 	case m.Accuracy < 0 || m.Accuracy > 1 || isNaN(m.Accuracy):
 		return fmt.Errorf("accuracy: %v is not in 0 to 1", m.Accuracy)
 	}
+	if err := m.Unknown.check(m.Task); err != nil {
+		return err
+	}
 	if err := m.Input.check(); err != nil {
 		return fmt.Errorf("input.%w", err)
 	}
@@ -158,6 +161,10 @@ func Fits(m *Manifest, labels []string, net *flat.Model) error {
 	}
 	if want := []int{1, m.Input.Height, m.Input.Width, m.Input.Channels()}; !slices.Equal(in.Shape, want) {
 		return fmt.Errorf("the model's input is %v, the manifest says %v (N, H, W, C)", in.Shape, want)
+	}
+	net, err := m.Unknown.without(net)
+	if err != nil {
+		return err
 	}
 	n, err := Classes(m.Head, net)
 	if err != nil {

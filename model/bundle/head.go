@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+
+	"gleaner/model/flat"
 )
 
 // Head is the last layer of a classifier: the logits are W·x+B.
@@ -38,13 +40,13 @@ func (h *Head) Bytes() ([]byte, error) {
 		if len(row) != len(h.W[0]) {
 			return nil, errors.New("write head: rows of different length")
 		}
-		for _, v := range row {
-			f := toFloat16(v)
-			if f&0x7c00 == 0x7c00 {
+		half := flat.Float16Bytes(row)
+		for i, v := range row {
+			if half[2*i+1]&0x7c == 0x7c {
 				return nil, fmt.Errorf("write head: the weight %v does not fit float16", v)
 			}
-			out = binary.LittleEndian.AppendUint16(out, f)
 		}
+		out = append(out, half...)
 	}
 	return out, nil
 }
@@ -66,47 +68,7 @@ func ParseHead(b []byte) (*Head, error) {
 	}
 	b = b[4*n:]
 	for i := range h.W {
-		h.W[i] = make([]float32, d)
-		for k := range h.W[i] {
-			h.W[i][k] = fromFloat16(binary.LittleEndian.Uint16(b[2*(i*d+k):]))
-		}
+		h.W[i] = flat.Float16s(b[2*i*d : 2*(i+1)*d])
 	}
 	return h, nil
-}
-
-// toFloat16 rounds to the nearest float16, ties to even (IEEE 754).
-func toFloat16(v float32) uint16 {
-	bits := math.Float32bits(v)
-	sign := uint16(bits >> 16 & 0x8000)
-	abs := math.Abs(float64(v))
-	switch {
-	case v != v:
-		return sign | 0x7e00
-	case abs >= 65520:
-		return sign | 0x7c00
-	case abs < 1.0/(1<<14): // subnormal: a multiple of 2^-24
-		return sign | uint16(math.RoundToEven(abs*(1<<24)))
-	}
-	frac, exp := math.Frexp(abs) // abs = frac·2^exp, frac in 0.5 to 1
-	m := uint16(math.RoundToEven((frac*2 - 1) * 1024))
-	return sign | (uint16(exp+14)<<10 + m) // m of 1024 carries into the exponent, as it should
-}
-
-func fromFloat16(h uint16) float32 {
-	exp, m := int(h>>10&0x1f), float64(h&0x3ff)
-	var v float64
-	switch exp {
-	case 0:
-		v = math.Ldexp(m, -24)
-	case 31:
-		if v = math.Inf(1); m != 0 {
-			v = math.NaN()
-		}
-	default:
-		v = math.Ldexp(1+m/1024, exp-15)
-	}
-	if h&0x8000 != 0 {
-		v = -v
-	}
-	return float32(v)
 }

@@ -23,6 +23,8 @@ type Manifest struct {
 	SuperOf map[string]string `json:"super_of,omitempty"`
 	// Threshold is the score from which an answer counts, as the maker of the bundle advises; 0: no advice.
 	Threshold float32 `json:"threshold,omitempty"`
+	// Unknown, if not nil, is the score that tells objects of no class of the bundle's from the others.
+	Unknown *Unknown `json:"unknown,omitempty"`
 	// Accuracy is what the maker measured on still pictures, 0 to 1, and on what; 0: not stated.
 	Accuracy   float64 `json:"accuracy,omitempty"`
 	AccuracyOn string  `json:"accuracy_on,omitempty"`

@@ -194,6 +194,8 @@ const (
 	OpMean            = 40
 	OpPadV2           = 60
 	OpSlice           = 65
+	OpSqrt            = 75
+	OpReduceMax       = 82
 	OpQuantize        = 114
 	OpHardSwish       = 117
 )

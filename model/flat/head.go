@@ -22,6 +22,9 @@ func (m *Model) Dequantize() error {
 	return err
 }
 
+// Float is tensor x in float32: an int8, uint8 or float16 one with a DEQUANTIZE behind it, a float32 one as it is.
+func (m *Model) Float(x int) (int, error) { return m.dequantize(x) }
+
 func (m *Model) dequantize(x int) (int, error) {
 	t := m.Graphs[0].Tensors[x]
 	version := map[Type]int{UInt8: 1, Int8: 2, Float16: 3}[t.Type]

@@ -63,6 +63,7 @@ type Report struct {
 	Purity      []Purity        `json:"purity"`
 	Carried     *Carried        `json:"carried,omitempty"` // what the bundle carries, tried on these pictures
 	Coverage    []eval.Coverage `json:"coverage"`          // the precision-coverage curve
+	Unknown     *eval.Share     `json:"unknown,omitempty"` // share of the pictures that are taken for unknown objects, Wilson; nil: no such score
 	Groups      []Group         `json:"groups"`
 	Worst       []Wrong         `json:"worst"`
 	LeftOut     []LeftOut       `json:"left_out"` // files that could not be read
@@ -164,6 +165,7 @@ func Judge(ctx context.Context, data *dataset.Stored, m, old *Model, o Options) 
 	if err := r.fill(data, a, index, &o); err != nil {
 		return nil, err
 	}
+	r.refuse(m, said.familiar, index)
 	if old != nil {
 		if err := r.beside(old, a, of[1].answers(data, said.p[1], index)); err != nil {
 			return nil, err

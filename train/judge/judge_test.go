@@ -40,13 +40,18 @@ func byColour(t *testing.T, labels ...string) *Model {
 	if err := net.Head([][]float32{{k, 0, 0}, {0, k, 0}, {0, 0, k}}[:len(labels)], make([]float32, len(labels))); err != nil {
 		t.Fatal(err)
 	}
+	return bundled(t, net, bundle.Manifest{Name: "colours", Version: "1", Task: bundle.TaskOf("probs"), Head: "probs", Input: bundle.Input{Prep: prep.Linear,
+		Width: 1, Height: 1, Colour: "rgb", Mean: []float32{0}, Std: []float32{255}, Fit: "stretch"}}, labels)
+}
+
+// bundled is a network as a bundle.
+func bundled(t *testing.T, net *flat.Model, m bundle.Manifest, labels []string) *Model {
+	t.Helper()
 	file, err := net.Bytes()
 	if err != nil {
 		t.Fatal(err)
 	}
 	dir := filepath.Join(t.TempDir(), "bundle")
-	m := bundle.Manifest{Name: "colours", Version: "1", Task: bundle.TaskOf("probs"), Head: "probs", Input: bundle.Input{Prep: prep.Linear,
-		Width: 1, Height: 1, Colour: "rgb", Mean: []float32{0}, Std: []float32{255}, Fit: "stretch"}}
 	if _, err := bundle.Write(dir, m, map[string][]byte{bundle.ModelFile: file, bundle.LabelsFile: bundle.FormatLabels(labels)}); err != nil {
 		t.Fatal(err)
 	}

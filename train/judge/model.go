@@ -95,11 +95,13 @@ func some(names []string) string {
 type answered struct {
 	p      [][][]float32 // [model][picture][class] probabilities; nil for a picture that is broken
 	broken []error       // [picture]
+	// familiar is by how much the first model finds each picture more familiar than it must be; 0 where it cannot tell.
+	familiar []float32
 }
 
 // ask shows every picture to every model. Pictures that cannot be decoded stay without answers; what a model cannot do is an error.
 func ask(ctx context.Context, data *dataset.Stored, models []*Model, o *Options) (*answered, error) {
-	a := &answered{broken: make([]error, data.Len())}
+	a := &answered{broken: make([]error, data.Len()), familiar: make([]float32, data.Len())}
 	for range models {
 		a.p = append(a.p, make([][]float32, data.Len()))
 	}
@@ -142,8 +144,12 @@ func (a *answered) one(ctx context.Context, data *dataset.Stored, models []*Mode
 		return nil
 	}
 	for m, by := range models {
-		if a.p[m][i], err = by.answers.Classify(ctx, im, nil); err != nil {
+		var familiar float32
+		if a.p[m][i], familiar, err = classify.Look(ctx, by.answers, im, nil); err != nil {
 			return err
+		}
+		if m == 0 {
+			a.familiar[i] = familiar
 		}
 	}
 	return nil

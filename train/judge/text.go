@@ -23,6 +23,9 @@ func (r *Report) WriteText(w io.Writer) error {
 	}
 	p("\nchance\t%.1f %%\talways %s\n", 100*r.Chance, line(r.Commonest))
 	p("accuracy\t%v\n", r.Accuracy)
+	if r.Unknown != nil {
+		p("taken for unknown objects\t%v\n", *r.Unknown)
+	}
 	a := r.Averages
 	p("\n\tprecision\trecall\tF1\n")
 	p("macro\t%v\t%v\t%v\n", a.MacroPrecision, a.MacroRecall, a.MacroF1)

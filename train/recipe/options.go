@@ -97,6 +97,8 @@ type Options struct {
 	Scan    string `json:"scan" doc:"first see which learning rates work: auto (before long runs), on or off"`
 	Save    int    `json:"save" doc:"steps between checkpoints, besides the one after each epoch; 0: only that"`
 
+	Unknown float64 `json:"unknown" doc:"a score in the bundle's file, with a threshold, that tells objects of no class from the others: share of the validation pictures that it may take for such, such as 0.05, up to 0.5; 0: no such score"`
+
 	Report bool   `json:"report" doc:"write report.html and what goes with it into the bundle"`
 	Export string `json:"export" doc:"how the bundle's file holds the numbers: float32, float16 or int8"`
 

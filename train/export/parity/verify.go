@@ -189,7 +189,7 @@ func (v *verifier) batch(at, n int) error {
 	}
 	for i := range n {
 		name := v.pictures.Label(at + i)
-		if err := put(v.file.Inputs()[0], v.batchIn[i*v.size:(i+1)*v.size]); err != nil {
+		if err := Put(v.file.Inputs()[0], v.batchIn[i*v.size:(i+1)*v.size]); err != nil {
 			return err
 		}
 		if err := v.file.Invoke(); err != nil {
@@ -311,8 +311,8 @@ func first(v []float64) int {
 	return at
 }
 
-// put writes real numbers into an input, rounded as classify/prep rounds them.
-func put(t model.Tensor, v []float32) error {
+// Put writes real numbers into an input, rounded as classify/prep rounds them.
+func Put(t model.Tensor, v []float32) error {
 	switch t.Type {
 	case model.Float32:
 		for i, x := range v {

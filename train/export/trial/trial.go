@@ -4,10 +4,12 @@
 package trial
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 
+	"gleaner/model"
 	"gleaner/model/tflite"
 	"gleaner/train/dataset"
 	"gleaner/train/export"
@@ -20,21 +22,63 @@ func Possible() bool { return tflite.Version() != "none" }
 // Verify runs a file beside its network on pictures, as parity.Verify does. Meanwhile the file stands in the folder dir, under a
 // name that begins with prefix.
 func Verify(dir, prefix string, file []byte, network *parity.Reference, pictures export.Pictures, kind export.Kind) (*parity.Report, error) {
-	f, err := os.CreateTemp(dir, prefix+"*.tflite")
-	if err != nil {
-		return nil, fmt.Errorf("try the file: %w", err)
-	}
-	defer os.Remove(f.Name())
-	_, err = f.Write(file)
-	if err := errors.Join(err, f.Close()); err != nil {
-		return nil, fmt.Errorf("try the file: %w", err)
-	}
-	runner, err := tflite.Open(f.Name(), tflite.DefaultOptions())
+	runner, err := open(dir, prefix, file)
 	if err != nil {
 		return nil, fmt.Errorf("try the file: %w", err)
 	}
 	defer runner.Close()
 	return parity.Verify(runner, network, pictures, kind)
+}
+
+// Each runs a file on pictures, one after the other, and lends each its outputs' bytes. Where the file stands is as in Verify. The end
+// of ctx is an error.
+func Each(ctx context.Context, dir, prefix string, file []byte, pictures export.Pictures, each func(outputs [][]byte)) error {
+	runner, err := open(dir, prefix, file)
+	if err != nil {
+		return fmt.Errorf("try the file: %w", err)
+	}
+	defer runner.Close()
+	in := runner.Inputs()[0]
+	size := 1
+	for _, d := range in.Shape {
+		size *= d
+	}
+	picture := make([]float32, size)
+	for i := range pictures.N {
+		err := ctx.Err()
+		if err == nil {
+			err = pictures.At(i, picture)
+		}
+		if err == nil {
+			err = parity.Put(in, picture)
+		}
+		if err == nil {
+			err = runner.Invoke()
+		}
+		if err != nil {
+			return fmt.Errorf("run the file on %s: %w", pictures.Label(i), err)
+		}
+		var outputs [][]byte
+		for _, out := range runner.Outputs() {
+			outputs = append(outputs, out.Data)
+		}
+		each(outputs)
+	}
+	return nil
+}
+
+// open runs a file, which stands in dir only for as long as that takes.
+func open(dir, prefix string, file []byte) (model.Runner, error) {
+	f, err := os.CreateTemp(dir, prefix+"*.tflite")
+	if err != nil {
+		return nil, err
+	}
+	defer os.Remove(f.Name()) // the runtime has it open or mapped by then
+	_, err = f.Write(file)
+	if err := errors.Join(err, f.Close()); err != nil {
+		return nil, err
+	}
+	return tflite.Open(f.Name(), tflite.DefaultOptions())
 }
 
 // Gallery is a set as the exporter looks at it.
