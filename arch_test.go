@@ -27,7 +27,8 @@ var allowed = map[string][]string{
 	"capture/capturetest":    {"capture", "internal/shared"},
 	"model":                  {},
 	"model/flat":             {},
-	"model/bundle":           {"model", "model/flat"},
+	"model/joint":            {"model/flat"},
+	"model/bundle":           {"model", "model/flat", "model/joint"},
 	"model/bundle/catalogue": {"model/bundle", "model/flat"},
 	"model/tflite":           {"model", "model/flat"},
 	"model/modeltest":        {"model"},
@@ -37,7 +38,7 @@ var allowed = map[string][]string{
 	"detect/cv":             {"capture", "detect"},
 	"detect/track":          {"detect"},
 	"detect/detecttest":     {"capture", "detect"},
-	"classify":              {"capture", "detect", "model", "model/bundle", "classify/prep"}, // detect: a crop is a Detection's
+	"classify":              {"capture", "detect", "model", "model/bundle", "model/joint", "classify/prep"}, // detect: a crop is a Detection's
 	"classify/prep":         {"capture", "model", "model/bundle"},
 	"classify/classifytest": {"capture", "classify", "model"},
 

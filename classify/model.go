@@ -13,6 +13,7 @@ import (
 	"gleaner/classify/prep"
 	"gleaner/model"
 	"gleaner/model/bundle"
+	"gleaner/model/joint"
 )
 
 // ErrEmptyCrop is what Classify gives for a picture without pixels.
@@ -28,6 +29,7 @@ type network struct {
 	logits bool
 	// unknown is the score of unknown objects; nil: there is none.
 	unknown *bundle.Unknown
+	joint   *joint.Joint // of several heads; nil: there is one
 
 	mu   sync.Mutex
 	idle []*worker // as many as were ever busy at once
@@ -37,6 +39,9 @@ type network struct {
 type worker struct {
 	prep *prep.Prep
 	out  []float64 // the outputs as real numbers
+	// Of several heads: the outputs' values, and the probabilities, by head.
+	outs  [][]float64
+	heads [][]float32
 }
 
 // NewModel is a Classifier over the network of b, which l lends. The bundle's head must be "probs" or "logits". A
@@ -54,6 +59,10 @@ func NewModel(b *bundle.Bundle, l model.Lender) (Classifier, error) {
 	}
 	if len(n.labels) == 0 {
 		return nil, fmt.Errorf("bundle %s: has no labels", m.Name)
+	}
+	var err error
+	if n.joint, err = m.Joint(); err != nil {
+		return nil, fmt.Errorf("bundle %s: %w", m.Name, err)
 	}
 	r, err := l.Get(context.Background())
 	if err != nil {
@@ -84,13 +93,22 @@ func (n *network) newWorker(r model.Runner) (*worker, error) {
 	if err := checkUnknown(n.unknown, outs); err != nil {
 		return nil, err
 	}
-	out := outs[0]
+	if n.joint != nil {
+		w := &worker{prep: p}
+		return w, n.joinHeads(w, outs)
+	}
+	size := len(n.labels) + n.skip
+	return &worker{prep: p, out: make([]float64, size)}, checkOutput(outs[0], size)
+}
+
+// checkOutput tells whether a tensor holds so many real numbers, one for each label.
+func checkOutput(out model.Tensor, want int) error {
 	size := 1
 	for _, d := range out.Shape {
 		size *= d
 	}
-	if want := len(n.labels) + n.skip; size != want {
-		return nil, fmt.Errorf("%d labels, but the model's output %q has %d values (shape %v)", want, out.Name, size, out.Shape)
+	if size != want {
+		return fmt.Errorf("%d labels, but the model's output %q has %d values (shape %v)", want, out.Name, size, out.Shape)
 	}
 	bytes := 1
 	switch out.Type {
@@ -98,15 +116,15 @@ func (n *network) newWorker(r model.Runner) (*worker, error) {
 		bytes = 4
 	case model.Int8, model.UInt8:
 		if !(out.Scale > 0) {
-			return nil, fmt.Errorf("the model's output %q is quantised without a scale", out.Name)
+			return fmt.Errorf("the model's output %q is quantised without a scale", out.Name)
 		}
 	default:
-		return nil, fmt.Errorf("the model's output %q is neither float32 nor int8 nor uint8", out.Name)
+		return fmt.Errorf("the model's output %q is neither float32 nor int8 nor uint8", out.Name)
 	}
 	if len(out.Data) != size*bytes {
-		return nil, fmt.Errorf("the model's output %q holds %d bytes for %d values", out.Name, len(out.Data), size)
+		return fmt.Errorf("the model's output %q holds %d bytes for %d values", out.Name, len(out.Data), size)
 	}
-	return &worker{prep: p, out: make([]float64, size)}, nil
+	return nil
 }
 
 // Classify implements Classifier.
@@ -134,13 +152,21 @@ func (n *network) look(ctx context.Context, im capture.Image, dst []float32) ([]
 	if err := r.Invoke(); err != nil {
 		return dst, 0, fmt.Errorf("run %s: %w", n.id, err)
 	}
-	read(r.Outputs()[0], w.out)
 	dst = room(dst, len(n.labels))
-	if !n.probabilities(w.out[n.skip:], dst) {
+	if !n.answer(r, w, dst) {
 		return dst, 0, fmt.Errorf("run %s: the model's output holds what is no probability", n.id)
 	}
 	familiar, err := n.familiar(r.Outputs())
 	return dst, familiar, err
+}
+
+// answer reads what the network says of a picture; false: it is no probability.
+func (n *network) answer(r model.Runner, w *worker, dst []float32) bool {
+	if n.joint != nil {
+		return n.joined(r.Outputs(), w, dst)
+	}
+	read(r.Outputs()[0], w.out)
+	return n.probabilities(w.out[n.skip:], dst)
 }
 
 // Labels implements Classifier.

@@ -42,6 +42,12 @@ func (r *run) export(ctx context.Context) (*Result, error) {
 	if err := r.elect(result, &m); err != nil {
 		return nil, err
 	}
+	if r.data.Joint != nil && r.data.Val != nil && m.Accuracy > 0 { // that of the heads, so far
+		var err error
+		if _, _, m.Accuracy, err = r.answers(r.data.Val); err != nil {
+			return nil, fmt.Errorf("validation: %w", err)
+		}
+	}
 	if r.data.Test != nil {
 		var err error
 		if result.Answers, result.TestLoss, result.TestAcc, err = r.answers(r.data.Test); err != nil {
@@ -74,8 +80,9 @@ func (r *run) answersNow(set dataset.Set) (all []*eval.Answers, loss, accuracy f
 
 // writeBundle writes the network as a file, compares the file with the network, and puts it into the run's folder, with a report.
 func (r *run) writeBundle(ctx context.Context, m bundle.Manifest, result *Result) (string, *parity.Report, error) {
-	if len(r.net.Heads) > 1 {
-		return "", nil, fmt.Errorf("a bundle of %d heads cannot be written yet; the weights are in %s", len(r.net.Heads), r.folder.Best())
+	if r.data.Joint != nil {
+		m.Heads = r.data.Joint.Heads()
+		m.Rules, _ = r.o.Rules() // checked when the data was joined by them
 	}
 	// The file is measured against the network in float32 on the CPU, whatever it was trained in.
 	cpu, _ := device.CPU(r.o.Threads) // plain Go is slower, and as good
@@ -100,7 +107,7 @@ func (r *run) writeBundle(ctx context.Context, m bundle.Manifest, result *Result
 	if r.o.Report {
 		files = r.report(ctx, result, report, m.Unknown)
 	}
-	files[bundle.ModelFile], files[bundle.LabelsFile] = file, labels
+	files[bundle.ModelFile], files[bundle.LabelsFile] = file, bundle.FormatLabels(r.data.Labels())
 	if err := bundle.Replace(dir, m, files); err != nil {
 		return "", nil, err
 	}

@@ -10,6 +10,7 @@ import (
 	"gleaner/train/ensemble"
 	"gleaner/train/eval"
 	"gleaner/train/export"
+	"gleaner/train/heads"
 	"gleaner/train/net"
 	"gleaner/train/runs"
 	"gleaner/train/weights"
@@ -55,8 +56,10 @@ func (r *run) elect(result *Result, m *bundle.Manifest) error {
 			if err != nil {
 				return err
 			}
-			r.voters = []net.Weights{w}
-			a, _, _, err := r.answers(r.data.Val)
+			if err := r.net.Load(r.backend, w); err != nil {
+				return err
+			}
+			a, _, _, err := r.answersNow(r.data.Val)
 			if err != nil {
 				return fmt.Errorf("validation: %w", err)
 			}
@@ -76,7 +79,7 @@ func (r *run) elect(result *Result, m *bundle.Manifest) error {
 	return r.net.Load(r.backend, r.best)
 }
 
-// answers are what the bundle will answer to the pictures of a set, by head, and how good that is. The backend has the best weights
+// answers are what the bundle will answer to the pictures of a set, all heads joined, and how good that is. The backend has the best weights
 // afterwards.
 func (r *run) answers(set dataset.Set) (all []*eval.Answers, loss, accuracy float64, err error) {
 	var each [][]*eval.Answers
@@ -89,10 +92,10 @@ func (r *run) answers(set dataset.Set) (all []*eval.Answers, loss, accuracy floa
 		}
 		each = append(each, all)
 	}
-	if len(each) == 1 {
+	if len(each) == 1 && r.data.Joint == nil {
 		return all, loss, accuracy, r.net.Load(r.backend, r.best)
 	}
-	all = ensemble.Mean(each)
+	all = heads.Answers(r.data.Joint, ensemble.Mean(each))
 	s := ensemble.Rate(all)
 	return all, s.Loss, s.Accuracy, r.net.Load(r.backend, r.best)
 }

@@ -17,7 +17,7 @@ import (
 
 // report is the files that say what the bundle is worth and what it was made of. The backend has the best weights before and after.
 func (r *run) report(ctx context.Context, result *Result, file *parity.Report, u *bundle.Unknown) map[string][]byte {
-	in := report.Input{Options: &r.o, Data: r.data, Bundle: r.o.BundleName() + " 1", Program: r.tell.Program, Network: r.net.Name,
+	in := report.Input{Options: &r.o, Data: r.data.Joined(), Bundle: r.o.BundleName() + " 1", Program: r.tell.Program, Network: r.net.Name,
 		History: r.state.History, Best: r.state.Best.Epoch, Seen: r.seen, Learnt: strings.HasSuffix(strings.ToLower(r.o.Net), ".tflite"), Unsure: r.o.Start != ""}
 	if s, err := r.net.Summarise(); err == nil {
 		in.MACs = s.MACs * int64(len(r.voters))

@@ -118,6 +118,15 @@ func TestOpenRefuses(t *testing.T) {
 		{"input size", edit(func(x map[string]any) { x["input"].(map[string]any)["width"] = 224 }), "the model's input is [1 128 128 3], the manifest says [1 128 224 3]", ErrInvalid},
 		{"channels", edit(func(x map[string]any) { x["input"].(map[string]any)["colour"] = "gray" }), "the manifest says [1 128 128 1]", ErrInvalid},
 		{"head does not fit", edit(func(x map[string]any) { x["head"], x["task"] = "ssd", "detect" }), `head "ssd" needs boxes`, ErrInvalid},
+		{"heads with a background", edit(func(x map[string]any) { x["heads"] = []any{map[string]any{"name": "class"}} }),
+			"heads: only a classifier without a background class has several", ErrInvalid},
+		{"rules without heads", edit(func(x map[string]any) {
+			x["background"], x["rules"] = false, []any{map[string]any{"head": "dirt", "label": "dirty", "then": "general"}}
+		}), "heads: there are 0, and 2 to 8 can be joined", ErrInvalid},
+		{"more heads than outputs", edit(func(x map[string]any) {
+			x["background"], x["rules"] = false, []any{map[string]any{"head": "dirt", "label": "dirty", "then": "general"}}
+			x["heads"] = []any{map[string]any{"name": "class", "labels": []string{"a", "b"}}, map[string]any{"name": "dirt", "output": 1, "labels": []string{"clean", "dirty"}}}
+		}), "the model has 1 outputs, the manifest states 2 heads", ErrInvalid},
 		{"wrong rank", func(t *testing.T, d string) {
 			b, err := os.ReadFile(shared.Path(t, "models/models/model_invoking_error.tflite"))
 			if err != nil {

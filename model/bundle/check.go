@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"gleaner/model/flat"
+	"gleaner/model/joint"
 )
 
 // heads are the known heads with the task that each serves.
@@ -61,7 +62,21 @@ func (m *Manifest) Check() error {
 	if err := m.Input.check(); err != nil {
 		return fmt.Errorf("input.%w", err)
 	}
+	if _, err := m.Joint(); err != nil {
+		return err
+	}
 	return m.checkFiles()
+}
+
+// Joint is how the answers of several heads become one; nil where the model has one output.
+func (m *Manifest) Joint() (*joint.Joint, error) {
+	switch {
+	case len(m.Heads) == 0 && len(m.Rules) == 0:
+		return nil, nil
+	case m.Task != "classify" || m.Background:
+		return nil, errors.New("heads: only a classifier without a background class has several")
+	}
+	return joint.New(m.Heads, m.Rules)
 }
 
 func isNaN(v float64) bool { return math.IsNaN(v) }
@@ -164,6 +179,12 @@ func Fits(m *Manifest, labels []string, net *flat.Model) error {
 	}
 	net, err := m.Unknown.without(net)
 	if err != nil {
+		return err
+	}
+	if j, err := m.Joint(); err != nil || j != nil {
+		if err == nil {
+			err = j.Fits(labels, net)
+		}
 		return err
 	}
 	n, err := Classes(m.Head, net)

@@ -3,6 +3,8 @@
 // of known models. It runs no model.
 package bundle
 
+import "gleaner/model/joint"
+
 // Schema is the manifest's format. Additive changes keep the number.
 const Schema = "bundle/1"
 
@@ -19,6 +21,10 @@ type Manifest struct {
 	Input Input  `json:"input"`
 	// Background says that label 0 is "nothing here" and is never an answer.
 	Background bool `json:"background,omitempty"`
+	// Heads are the outputs of a classifier that has several, and Rules how their answers become one, whose labels are those of the
+	// labels file; none: the model has one output. Head holds for each of them.
+	Heads []joint.Head `json:"heads,omitempty"`
+	Rules []joint.Rule `json:"rules,omitempty"`
 	// SuperOf gives a label's super-category, by label, so that filters can name either.
 	SuperOf map[string]string `json:"super_of,omitempty"`
 	// Threshold is the score from which an answer counts, as the maker of the bundle advises; 0: no advice.

@@ -268,6 +268,8 @@ func FuzzHead(f *testing.F) {
 func FuzzManifest(f *testing.F) {
 	f.Add([]byte(`{"schema":"bundle/1","name":"a","task":"classify","head":"probs","input":{"prep":"linear/1","width":1,`+
 		`"height":1,"colour":"rgb","mean":[0],"std":[1],"fit":"crop"},"files":{"model.tflite":"00"}}`), []byte("a\nb"))
+	f.Add([]byte(`{"schema":"bundle/1","name":"a","task":"classify","head":"probs","heads":[{"name":"class","labels":["a","b"]},`+
+		`{"name":"dirt","output":1,"labels":["c","d"]}],"rules":[{"head":"dirt","label":"d","then":"e"}]}`), []byte("a\nb\ne"))
 	f.Add([]byte(`{"files":{"../x":""}}`), []byte("\xef\xbb\xbf고양이\r\n"))
 	f.Fuzz(func(t *testing.T, manifest, labels []byte) {
 		dir := t.TempDir()

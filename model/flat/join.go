@@ -7,8 +7,8 @@ import (
 )
 
 // Join puts two or more classifiers of the same input side by side into one network, which answers with the mean of their
-// probabilities: soft voting. All have one input of the same shape, type, scale and zero point, and one output, float32 of the
-// same shape. The result has the description, the metadata and the associated files of the first; constants that are equal are
+// probabilities: soft voting. All have one input of the same shape, type, scale and zero point, and the same outputs in one order, each
+// float32 and of the same shape. The result has the description, the metadata and the associated files of the first; constants that are equal are
 // stored once, and the models themselves stay as they are. Models that do not fit each other are an error that names the first
 // difference.
 func Join(models ...*Model) (*Model, error) {
@@ -23,11 +23,14 @@ func Join(models ...*Model) (*Model, error) {
 	first := models[0]
 	j := &joiner{out: New(first.Description), buffers: map[[sha256.Size]byte]int{}}
 	j.out.Graphs[0].Name = first.Graphs[0].Name
-	var answers []int
+	var answers [][]int // by member and output
 	for i, m := range models {
 		answers = append(answers, j.add(i, m))
 	}
-	j.mean(answers)
+	j.out.Graphs[0].Outputs = nil
+	for o := range answers[0] {
+		j.mean(o, answers)
+	}
 	for _, md := range first.Metadata {
 		j.out.Metadata = append(j.out.Metadata, Metadata{md.Name, j.buffer(first.Buffers[md.Buffer])})
 	}
@@ -41,26 +44,34 @@ func joinable(first, m *Model) error {
 		return fmt.Errorf("%w: control flow over %d graphs", ErrUnsupported, len(m.Graphs))
 	}
 	ins, outs := m.InputTensors(), m.OutputTensors()
-	if len(ins) != 1 || len(outs) != 1 {
-		return fmt.Errorf("it has %d inputs and %d outputs, one of each is needed", len(ins), len(outs))
+	answers := first.OutputTensors()
+	if len(ins) != 1 || len(outs) < 1 {
+		return fmt.Errorf("it has %d inputs and %d outputs, one input and at least one output are needed", len(ins), len(outs))
+	}
+	if len(outs) != len(answers) {
+		return fmt.Errorf("it has %d outputs, the first %d", len(outs), len(answers))
 	}
 	for _, md := range m.Metadata {
 		if md.Buffer < 0 || md.Buffer >= len(m.Buffers) {
 			return fmt.Errorf("metadata %q has buffer %d of %d", md.Name, md.Buffer, len(m.Buffers))
 		}
 	}
-	in, out := first.InputTensors()[0], first.OutputTensors()[0]
+	for i, out := range outs {
+		switch {
+		case out.Type != Float32:
+			return fmt.Errorf("%w: its output is %s, float32 is needed", ErrUnsupported, &out)
+		case !slices.Equal(out.Shape, answers[i].Shape):
+			return fmt.Errorf("its output is %s, that of the first %s", &out, &answers[i])
+		case m.Graphs[0].Inputs[0] == m.Graphs[0].Outputs[i]:
+			return fmt.Errorf("its output is its input")
+		}
+	}
+	in := first.InputTensors()[0]
 	switch {
-	case outs[0].Type != Float32:
-		return fmt.Errorf("%w: its output is %s, float32 is needed", ErrUnsupported, &outs[0])
-	case !slices.Equal(outs[0].Shape, out.Shape):
-		return fmt.Errorf("its output is %s, that of the first %s", &outs[0], &out)
 	case ins[0].Type != in.Type || !slices.Equal(ins[0].Shape, in.Shape):
 		return fmt.Errorf("its input is %s, that of the first %s", &ins[0], &in)
 	case !sameScale(ins[0].Quant, in.Quant):
 		return fmt.Errorf("its input is quantised in another way than that of the first")
-	case m.Graphs[0].Inputs[0] == m.Graphs[0].Outputs[0]:
-		return fmt.Errorf("its output is its input")
 	}
 	return nil
 }
@@ -92,9 +103,9 @@ func (j *joiner) buffer(b []byte) int {
 	return j.buffers[sum]
 }
 
-// add appends member i, from 0, and returns the tensor that it answers with. Tensors of the later ones have the member's number
+// add appends member i, from 0, and returns the tensors that it answers with. Tensors of the later ones have the member's number
 // before their names, so that every name is still there once.
-func (j *joiner) add(i int, m *Model) int {
+func (j *joiner) add(i int, m *Model) []int {
 	g, og := &m.Graphs[0], &j.out.Graphs[0]
 	tensors := make([]int, len(g.Tensors))
 	for k, t := range g.Tensors {
@@ -130,22 +141,27 @@ func (j *joiner) add(i int, m *Model) int {
 	if i == 0 {
 		og.Inputs = renumber(g.Inputs)
 	}
-	return tensors[g.Outputs[0]]
+	return renumber(g.Outputs)
 }
 
-// mean appends the mean of the answers as the output. Sums of two and one product are what every delegate has kernels for; a MEAN
+// mean appends the mean of the members' output o as an output. Sums of two and one product are what every delegate has kernels for; a MEAN
 // would need the answers copied together first.
-func (j *joiner) mean(answers []int) {
+func (j *joiner) mean(o int, answers [][]int) {
 	m, g := j.out, &j.out.Graphs[0]
-	shape := g.Tensors[answers[0]].Shape
-	sum := answers[0]
-	for _, x := range answers[1:] {
+	sum := answers[0][o]
+	shape := g.Tensors[sum].Shape
+	for _, member := range answers[1:] {
+		x := member[o]
 		y := m.AddTensor(fmt.Sprintf("%s/sum", g.Tensors[x].Name), Float32, shape...)
 		m.AddOp(OpAdd, 1, []int{sum, x}, []int{y}, AddOptions(ActNone))
 		sum = y
 	}
-	share := m.AddConst("share", Float32, Float32Bytes([]float32{1 / float32(len(answers))}), 1)
-	y := m.AddTensor("mean", Float32, shape...)
+	of := ""
+	if o > 0 {
+		of = fmt.Sprint(" ", o+1)
+	}
+	share := m.AddConst("share"+of, Float32, Float32Bytes([]float32{1 / float32(len(answers))}), 1)
+	y := m.AddTensor("mean"+of, Float32, shape...)
 	m.AddOp(OpMul, 1, []int{sum, share}, []int{y}, MulOptions(ActNone))
-	g.Outputs = []int{y}
+	g.Outputs = append(g.Outputs, y)
 }

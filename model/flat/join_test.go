@@ -82,6 +82,33 @@ func TestJoin(t *testing.T) {
 	}
 }
 
+// TestJoinOutputs: each output is the mean of the members' outputs of its number.
+func TestJoinOutputs(t *testing.T) {
+	more := func(m *Model) { // the features, before the classifier
+		g := &m.Graphs[0]
+		for i := range g.Tensors {
+			if s := g.Tensors[i].Shape; g.Tensors[i].Type == Float32 && slices.Equal(s, []int{1, 3}) && i != g.Outputs[0] {
+				g.Outputs = append(g.Outputs, i)
+				return
+			}
+		}
+		t.Fatal("there are no features")
+	}
+	m, err := Join(voter(t, 1, more), voter(t, 2, more))
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := m.OutputTensors()
+	if len(out) != 2 || out[0].Name != "mean" || out[1].Name != "mean 2" {
+		t.Fatalf("the outputs are %+v", out)
+	}
+	ops := m.Graphs[0].Ops
+	first, second := voter(t, 1, more), ops[len(ops)-2] // the sum before the last product
+	if want := first.OutputTensors()[1].Name; m.Graphs[0].Tensors[second.Inputs[0]].Name != want || m.Graphs[0].Tensors[second.Inputs[1]].Name != "2/"+want {
+		t.Errorf("output 1 is not the mean of %s", want)
+	}
+}
+
 func TestJoinRefuses(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -95,7 +122,8 @@ func TestJoinRefuses(t *testing.T) {
 		{"type", func(m *Model) { m.Graphs[0].Tensors[0].Type = Int8 }, "its input is "},
 		{"classes", func(m *Model) { m.Graphs[0].Tensors[m.Graphs[0].Outputs[0]].Shape = []int{1, 4} }, "its output is "},
 		{"int8 output", func(m *Model) { m.Graphs[0].Tensors[m.Graphs[0].Outputs[0]].Type = Int8 }, "float32 is needed"},
-		{"two outputs", func(m *Model) { m.Graphs[0].Outputs = append(m.Graphs[0].Outputs, 1) }, "1 inputs and 2 outputs"},
+		{"two outputs", func(m *Model) { m.Graphs[0].Outputs = append(m.Graphs[0].Outputs, 1) }, "it has 2 outputs, the first 1"},
+		{"no output", func(m *Model) { m.Graphs[0].Outputs = nil }, "1 inputs and 0 outputs"},
 		{"control flow", func(m *Model) { m.Graphs = append(m.Graphs, Graph{}) }, "control flow"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -123,18 +123,22 @@ func average(dst []float32, lists [][]float32) {
 // least is what a probability counts as in the loss at least, so that one that float32 cannot tell from 0 leaves it finite.
 const least = 1e-12
 
-// Rate works out the score of answers, by head.
+// Rate works out the score of answers, by head. Those whose truth is not known, -1, do not count.
 func Rate(answers []*eval.Answers) Score {
 	var s Score
 	right, all, pictures := 0, 0, 0
 	for _, a := range answers {
 		for i, p := range a.P {
+			if a.Truth[i] < 0 {
+				continue
+			}
+			all++
 			if eval.Best(p) == a.Truth[i] {
 				right++
 			}
 			s.Loss -= math.Log(max(float64(p[a.Truth[i]]), least))
 		}
-		all, pictures = all+len(a.P), max(pictures, len(a.P))
+		pictures = max(pictures, len(a.P))
 	}
 	s.Accuracy, s.Loss = float64(right)/float64(max(1, all)), s.Loss/float64(max(1, pictures))
 	return s

@@ -10,6 +10,7 @@ import (
 	"gleaner/capture"
 	"gleaner/train/dataset"
 	"gleaner/train/eval"
+	"gleaner/train/heads"
 )
 
 // Options say what a report holds.
@@ -134,19 +135,27 @@ type Old struct {
 	Verdict  string          `json:"verdict"` // better, worse, or cannot tell, as a sentence
 }
 
-// Judge asks m, and old unless it is nil, about every picture and works out the report. Errors are or wrap an *UnfitError where
+// Judge asks m, and old unless it is nil, about every picture and works out the report. Where one of them joins several heads by rules,
+// m's rules before old's say what is right for a picture that has the attributes. Errors are or wrap an *UnfitError where
 // the pictures are not such as a bundle can be judged on.
 func Judge(ctx context.Context, data *dataset.Stored, m, old *Model, o Options) (*Report, error) {
 	if err := o.Check(); err != nil {
 		return nil, err
 	}
-	models := []*Model{m}
+	models, rules := []*Model{m}, m.joint
 	if old != nil {
 		models = append(models, old)
+		if rules == nil {
+			rules = old.joint // both are held against one truth
+		}
+	}
+	classes, truth, err := heads.Truth(data, rules)
+	if err != nil {
+		return nil, &UnfitError{err.Error()}
 	}
 	var of []classesOf
 	for _, by := range models {
-		labels, place, err := by.classes(data.Labels())
+		labels, place, err := by.classes(classes)
 		if err != nil {
 			return nil, err
 		}
@@ -161,13 +170,13 @@ func Judge(ctx context.Context, data *dataset.Stored, m, old *Model, o Options) 
 	if len(index) == 0 {
 		return nil, &UnfitError{fmt.Sprintf("%s: none of %d pictures can be read, such as %s: %s", r.Data, data.Len(), r.LeftOut[0].Path, r.LeftOut[0].Reason)}
 	}
-	a := of[0].answers(data, said.p[0], index)
+	a := of[0].answers(truth, said.p[0], index)
 	if err := r.fill(data, a, index, &o); err != nil {
 		return nil, err
 	}
 	r.refuse(m, said.familiar, index)
 	if old != nil {
-		if err := r.beside(old, a, of[1].answers(data, said.p[1], index)); err != nil {
+		if err := r.beside(old, a, of[1].answers(truth, said.p[1], index)); err != nil {
 			return nil, err
 		}
 	}
@@ -220,11 +229,11 @@ type classesOf struct {
 	place  []int
 }
 
-// answers are a model's answers to the pictures of index.
-func (c classesOf) answers(data *dataset.Stored, p [][]float32, index []int) *eval.Answers {
+// answers are a model's answers to the pictures of index. truth has the class of each picture of the data.
+func (c classesOf) answers(truth []int, p [][]float32, index []int) *eval.Answers {
 	a := &eval.Answers{Labels: c.labels}
 	for _, i := range index {
-		a.Truth = append(a.Truth, c.place[data.Label(i)])
+		a.Truth = append(a.Truth, c.place[truth[i]])
 		a.P = append(a.P, p[i])
 	}
 	return a

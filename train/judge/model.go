@@ -13,6 +13,7 @@ import (
 	"gleaner/classify"
 	"gleaner/model"
 	"gleaner/model/bundle"
+	"gleaner/model/joint"
 	"gleaner/model/tflite"
 	"gleaner/train/dataset"
 )
@@ -28,6 +29,7 @@ type Model struct {
 	Name    string // of the bundle, with its version
 	ID      string // "sha256:…" of the bundle
 	answers classify.Classifier
+	joint   *joint.Joint // of several heads; nil: there is one
 	pool    *model.Pool
 }
 
@@ -52,7 +54,8 @@ func OpenModel(dir string, workers int) (*Model, error) {
 		pool.Close()
 		return nil, &UnfitError{err.Error()}
 	}
-	return &Model{Name: strings.TrimSpace(b.Manifest.Name + " " + b.Manifest.Version), ID: b.ID(), answers: c, pool: pool}, nil
+	j, _ := b.Manifest.Joint() // checked when the bundle was opened
+	return &Model{Name: strings.TrimSpace(b.Manifest.Name + " " + b.Manifest.Version), ID: b.ID(), answers: c, joint: j, pool: pool}, nil
 }
 
 // Close ends the model's interpreters.

@@ -53,6 +53,9 @@ func (o *Options) Check() error {
 	if o.noValidation() && (o.Schedule == "plateau" || o.Patience > 0 || o.Keep != "last") {
 		return fmt.Errorf("val=%s: schedule=plateau, patience and keep=%s need validation pictures; keep=last does not", o.Val, o.Keep)
 	}
+	if _, err := o.Rules(); err != nil {
+		return err
+	}
 	_, _, fold, err := o.fold()
 	if _, share := o.ValShare(); fold && (!share || o.Test != "") {
 		err = fmt.Errorf("fold=%s: its test pictures are a part of data=, and the validation pictures a share of the rest: test= and a val= of other pictures do not go with it", o.Fold)

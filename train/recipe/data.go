@@ -12,6 +12,7 @@ import (
 	"gleaner/classify/prep"
 	"gleaner/model/bundle"
 	"gleaner/model/flat"
+	"gleaner/model/joint"
 	"gleaner/train/dataset"
 	"gleaner/train/engine"
 	"gleaner/train/net"
@@ -25,6 +26,8 @@ type Data struct {
 	Test  dataset.Set // nil: no test
 	Input bundle.Input
 	Sum   string // the same data has the same sum
+	// Joint is how several heads become one answer; nil where there is one.
+	Joint *joint.Joint
 	// Skipped are the files that could not be read.
 	Skipped []pictures.Skipped
 }
@@ -42,22 +45,30 @@ func Open(ctx context.Context, o *Options, progress func(done, total int)) (*Dat
 		}
 		settings.Input.Width, settings.Input.Height = shape[1], shape[0]
 	}
-	all, err := dataset.Open(ctx, o.Data, settings)
+	first, err := dataset.Open(ctx, o.Data, settings)
 	if err != nil {
 		return nil, err
 	}
-	d := &Data{Input: all.Spec(), Sum: all.Sum(), Skipped: all.Skipped()}
-	settings.Input, settings.Labels, settings.Augment = all.Spec(), all.Heads()[0].Labels, dataset.Augment{}
-	settings.Cache -= all.Cached()
+	all, err := o.asked(first, nil)
+	if err != nil {
+		return nil, fmt.Errorf("data=%s: %w", o.Data, err)
+	}
+	d := &Data{Input: first.Spec(), Sum: all.Sum(), Skipped: first.Skipped()}
+	settings.Input, settings.Labels, settings.Augment = first.Spec(), all.Heads()[0].Labels, dataset.Augment{}
+	settings.Cache -= first.Cached()
 	further := func(source string) (dataset.Set, error) {
 		p, err := dataset.Open(ctx, source, settings)
 		if err != nil {
 			return nil, err
 		}
+		asked, err := o.asked(p, all.Heads())
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", source, err)
+		}
 		settings.Cache -= p.Cached()
-		d.Sum += " " + p.Sum()
+		d.Sum += " " + asked.Sum()
 		d.Skipped = append(d.Skipped, p.Skipped()...)
-		return p, nil
+		return asked, nil
 	}
 	if err := d.deal(ctx, o, all, further); err != nil {
 		return nil, err
@@ -79,7 +90,7 @@ func Open(ctx context.Context, o *Options, progress func(done, total int)) (*Dat
 
 // deal takes the parts out of all pictures: those to train on, to validate on, and, in a cross-validation, to test on. further
 // opens pictures of their own.
-func (d *Data) deal(ctx context.Context, o *Options, all *dataset.Pictures, further func(string) (dataset.Set, error)) error {
+func (d *Data) deal(ctx context.Context, o *Options, all labelled, further func(string) (dataset.Set, error)) error {
 	share, ofAll := o.ValShare()
 	part, parts, fold, err := o.fold()
 	switch {
@@ -121,15 +132,17 @@ func (d *Data) check(o *Options) error {
 		return fmt.Errorf("data=%s: all %d pictures are of one class, %s: there is nothing to tell apart; a second class is a second folder",
 			o.Data, d.Train.Len(), strings.Join(labels, ""))
 	}
-	for c, n := range dataset.Counts(d.Train, 0) {
-		if n == 0 {
-			return fmt.Errorf("data=%s: the class %q has no picture to train on", o.Data, labels[c])
+	for h, head := range d.Heads() {
+		for c, n := range dataset.Counts(d.Train, h) {
+			if n == 0 {
+				return fmt.Errorf("data=%s: the %s %q has no picture to train on", o.Data, head.Name, head.Labels[c])
+			}
 		}
 	}
 	if d.Val == nil && !o.noValidation() {
 		return fmt.Errorf("data=%s: no class has a picture to spare for validation (val=%s): add pictures, or set val=0 keep=last", o.Data, o.Val)
 	}
-	return nil
+	return d.join(o)
 }
 
 // idx tells whether a source is an idx file or a folder of such.

@@ -32,7 +32,7 @@ type folded struct{ train, val, test *dataset.Subset }
 
 // dealFold deals the pictures for one fold of a cross-validation. What belongs together, one group, one source or near copies,
 // stays in one part, in the fold as in what is cut from the rest for validation.
-func dealFold(ctx context.Context, all *dataset.Pictures, part, parts int, val float64, seed uint64) (*folded, error) {
+func dealFold(ctx context.Context, all labelled, part, parts int, val float64, seed uint64) (*folded, error) {
 	examples, cluster, err := kinship(ctx, all)
 	if err != nil {
 		return nil, err
@@ -74,12 +74,17 @@ func dealFold(ctx context.Context, all *dataset.Pictures, part, parts int, val f
 }
 
 // kinship says of each picture its class, group and source, as split wants them, and the cluster of near copies that it is in.
-func kinship(ctx context.Context, all *dataset.Pictures) (examples []pack.Example, cluster []int, err error) {
+func kinship(ctx context.Context, all labelled) (examples []pack.Example, cluster []int, err error) {
 	n := all.Len()
 	examples = make([]pack.Example, n)
 	for i := range examples {
 		e := &examples[i]
 		e.Class, e.Group = all.Heads()[0].Labels[all.Label(i, 0)], all.Group(i)
+		for h, head := range all.Heads()[1:] { // each combination of labels has its share in each part
+			if l := all.Label(i, h+1); l >= 0 {
+				e.Class += " " + head.Labels[l]
+			}
+		}
 		e.Source.Path = all.Name(i)
 		e.Source.SHA256 = sha256.Sum256([]byte(e.Source.Path))
 	}

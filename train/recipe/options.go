@@ -27,6 +27,8 @@ type Options struct {
 	Out  string `json:"out" doc:"the run's folder: options, log, checkpoint, best weights, bundle"`
 	Name string `json:"name" doc:"name of the bundle; empty: that of the run's folder"`
 
+	Rule []string `json:"rule" doc:"attribute:label:class, such as dirtiness:dirty:general: a head of its own learns the attribute (one that gleaner data import kept), and where it answers that label the bundle's answer is that class, a further one or one of the pictures'; several with commas between them, the first that matches counts"`
+
 	Size   int       `json:"size" doc:"side of the network's input in pixels; 0: that of a data set or an idx file, or the network's own"`
 	Colour string    `json:"colour" doc:"rgb, bgr or gray; empty: gray for idx files, else rgb"`
 	Fit    string    `json:"fit" doc:"how a picture of another shape comes in: letterbox, stretch or crop"`

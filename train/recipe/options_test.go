@@ -57,7 +57,7 @@ func TestSetRefuses(t *testing.T) {
 
 // TestKeys: every option has a name and a word about it, and what is kept is read again as it was.
 func TestKeys(t *testing.T) {
-	o := set(t, "mean=1,2", "rates=conv:0.1,head:2", "lr=1e-3")
+	o := set(t, "mean=1,2", "rates=conv:0.1,head:2", "rule=dirt:dirty:general", "lr=1e-3")
 	seen := map[string]bool{}
 	again := DefaultOptions()
 	for _, k := range o.Keys() {
@@ -114,10 +114,12 @@ func TestCheck(t *testing.T) {
 		"ensemble=3 val=0 keep=last":       "ensemble=3: validation pictures choose the checkpoints, and val=0 leaves none",
 		"ensemble=3 keep=loss":             "keep=loss does not go with it",
 		"ensemble=2 quantise=8 start=s export=int8": "ensemble=2: checkpoints of quantise=8 ",
-		"quantise=1":  "quantise=1: not 0, nor 2 to 16",
-		"quantise=8":  "it needs start= and export=int8",
-		"export=onnx": "export=onnx: not one of float32, float16, int8",
-		"overfit=yes": "overfit=yes: not one of auto, on, off",
+		"quantise=1":            "quantise=1: not 0, nor 2 to 16",
+		"quantise=8":            "it needs start= and export=int8",
+		"export=onnx":           "export=onnx: not one of float32, float16, int8",
+		"rule=dirt:dirty":       `rule="dirt:dirty" is not of the form attribute:label:class`,
+		"rule=a:b:c,dirt::foul": `rule="dirt::foul" is not of the form attribute:label:class`,
+		"overfit=yes":           "overfit=yes: not one of auto, on, off",
 	} {
 		o := set(t, strings.Fields(assignments)...)
 		if err := o.Check(); err == nil || !strings.Contains(err.Error(), want) {

@@ -22,12 +22,15 @@ type shown struct {
 func (in *Input) shown(set dataset.Set) judge.Pictures { return shown{in, set} }
 
 // find is where example i of the set lies; nil where it is no picture.
-func (s shown) find(i int) (*dataset.Pictures, int) {
+func (s shown) find(i int) (judge.Pictures, int) {
 	set := s.set
 	for part, ok := set.(*dataset.Subset); ok; part, ok = set.(*dataset.Subset) {
 		set, i = part.Set, part.Index[i]
 	}
-	p, _ := set.(*dataset.Pictures)
+	if joined, ok := set.(interface{ Unwrap() dataset.Set }); ok {
+		set = joined.Unwrap()
+	}
+	p, _ := set.(judge.Pictures)
 	return p, i
 }
 

@@ -186,7 +186,7 @@ type Judge struct {
 	out     [][]float32 // by head: logits [batch classes]
 	batch   int
 	// Answer, if not nil, is told by Score what the network answers: by head and example, each class's probability, and the
-	// example's own class. Examples whose class is not known are left out.
+	// example's own class; -1 where that is not known.
 	Answer func(head, example int, p []float32, label int)
 }
 
@@ -230,12 +230,12 @@ func (j *Judge) Score() (loss, accuracy float64, err error) {
 		for h, logits := range j.out {
 			classes := len(logits) / j.batch
 			for i, l := range b.Label[h] {
-				if l < 0 {
-					continue
-				}
 				z := logits[i*classes : (i+1)*classes]
 				if j.Answer != nil {
 					j.Answer(h, b.Example[i], softmax(z), l)
+				}
+				if l < 0 {
+					continue
 				}
 				part := crossEntropy(z, l)
 				if loss += part; math.IsNaN(part) || math.IsInf(part, 0) {
