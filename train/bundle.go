@@ -42,6 +42,12 @@ func (r *run) export(ctx context.Context) (*Result, error) {
 	if err := r.elect(result, &m); err != nil {
 		return nil, err
 	}
+	if r.data.Val != nil {
+		var err error
+		if result.Validated, _, _, err = r.answers(r.data.Val); err != nil {
+			return nil, fmt.Errorf("validation: %w", err)
+		}
+	}
 	if r.data.Test != nil {
 		var err error
 		if result.Answers, result.TestLoss, result.TestAcc, err = r.answers(r.data.Test); err != nil {

@@ -6,9 +6,11 @@ import (
 	"strings"
 
 	"gleaner/train/dataset"
+	"gleaner/train/eval"
 	"gleaner/train/export/parity"
 	"gleaner/train/recipe"
 	"gleaner/train/report"
+	"gleaner/train/runs"
 )
 
 // report is the files that say what the bundle is worth and what it was made of. The backend has the best weights before and after.
@@ -27,10 +29,8 @@ func (r *run) report(ctx context.Context, result *Result, file *parity.Report) m
 	if result.Answers != nil {
 		in.Test = result.Answers[0]
 	}
-	if r.data.Val != nil {
-		if all, _, _, err := r.answers(r.data.Val); err == nil {
-			in.Val = all[0]
-		}
+	if result.Validated != nil {
+		in.Val = result.Validated[0]
 	}
 	files, notes := report.Make(ctx, in)
 	for _, n := range notes {
@@ -62,4 +62,16 @@ func (r *run) seen(ctx context.Context, set dataset.Set, began bool) ([][]float3
 		return nil, err
 	}
 	return r.look(ctx, set)
+}
+
+// keep writes down what the run came to, for it to be compared with others.
+func (r *run) keep(result *Result) error {
+	first := func(all []*eval.Answers) *eval.Answers {
+		if len(all) == 0 {
+			return nil
+		}
+		return all[0]
+	}
+	sets := map[string]dataset.Set{runs.Validation: r.data.Val, runs.Test: r.data.Test}
+	return r.folder.End(result, first(result.Validated), first(result.Answers), func(kind string, i int) string { return sets[kind].Name(i) })
 }

@@ -59,8 +59,10 @@ type Result struct {
 	// Ensemble are the epochs of the checkpoints whose mean the bundle answers with, the best alone first; 0: the linear probe. Empty
 	// without ensemble=.
 	Ensemble []int `json:"ensemble,omitempty"`
-	// Answers are what the bundle's weights answer to the test pictures, by head; nil without such.
-	Answers []*eval.Answers `json:"-"`
+	// Answers are what the bundle's weights answer to the test pictures, by head, Validated those to the validation pictures; nil
+	// without such.
+	Answers   []*eval.Answers `json:"-"`
+	Validated []*eval.Answers `json:"-"`
 	// Parity is how the bundle's file answered beside the network; nil in a build without TensorFlow Lite.
 	Parity *parity.Report `json:"-"`
 }
