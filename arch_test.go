@@ -39,6 +39,7 @@ var allowed = map[string][]string{
 	"detect/detecttest":     {"capture", "detect"},
 	"classify":              {"capture", "detect", "model", "model/bundle", "classify/prep"}, // detect: a crop is a Detection's
 	"classify/prep":         {"capture", "model", "model/bundle"},
+	"classify/known":        {"capture", "classify", "model/bundle"},
 	"classify/classifytest": {"capture", "classify", "model"},
 
 	// The top: what runs, and what makes the models that run.

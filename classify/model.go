@@ -26,6 +26,7 @@ type network struct {
 	id     string
 	skip   int // outputs before the first label: 1 with a background
 	logits bool
+	t      float64 // temperature; 0 and 1: none
 
 	mu   sync.Mutex
 	idle []*worker // as many as were ever busy at once
@@ -39,10 +40,10 @@ type worker struct {
 
 // NewModel is a Classifier over the network of b, which l lends. The bundle's head must be "probs" or "logits". A
 // background class (manifest) is set aside: it is none of Labels, and the probabilities of the others are made to sum
-// to 1 without it. It borrows one Runner to check that the network fits the manifest and the labels.
+// to 1 without it. All are at the manifest's temperature. It borrows one Runner to check that the network fits the manifest and the labels.
 func NewModel(b *bundle.Bundle, l model.Lender) (Classifier, error) {
 	m := b.Manifest
-	n := &network{lender: l, input: m.Input, labels: b.Labels, id: "sha256:" + b.SHA256, logits: m.Head == "logits"}
+	n := &network{lender: l, input: m.Input, labels: b.Labels, id: "sha256:" + b.SHA256, logits: m.Head == "logits", t: m.Temperature}
 	if m.Head != "probs" && m.Head != "logits" {
 		return nil, fmt.Errorf("bundle %s: head %q is no classifier's; probs or logits is", m.Name, m.Head)
 	}
@@ -125,6 +126,7 @@ func (n *network) Classify(ctx context.Context, im capture.Image, dst []float32)
 	if !n.probabilities(w.out[n.skip:], dst) {
 		return dst, fmt.Errorf("run %s: the model's output holds what is no probability", n.id)
 	}
+	scale(dst, n.t)
 	return dst, nil
 }
 

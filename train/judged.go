@@ -26,12 +26,7 @@ func (r *run) report(ctx context.Context, result *Result, file *parity.Report) m
 	if file != nil {
 		in.About = "The figures are those of the network that was trained; the bundle’s file was compared with it: " + strings.ReplaceAll(file.String(), "\n", "; ") + "."
 	}
-	if result.Answers != nil {
-		in.Test = result.Answers[0]
-	}
-	if result.Validated != nil {
-		in.Val = result.Validated[0]
-	}
+	in.Temperature, in.Val, in.Test = result.Temperature, result.at(result.Validated), result.at(result.Answers)
 	files, notes := report.Make(ctx, in)
 	for _, n := range notes {
 		r.tell.note(n)
@@ -66,12 +61,30 @@ func (r *run) seen(ctx context.Context, set dataset.Set, began bool) ([][]float3
 
 // keep writes down what the run came to, for it to be compared with others.
 func (r *run) keep(result *Result) error {
-	first := func(all []*eval.Answers) *eval.Answers {
-		if len(all) == 0 {
-			return nil
-		}
-		return all[0]
-	}
 	sets := map[string]dataset.Set{runs.Validation: r.data.Val, runs.Test: r.data.Test}
-	return r.folder.End(result, first(result.Validated), first(result.Answers), func(kind string, i int) string { return sets[kind].Name(i) })
+	return r.folder.End(result, result.at(result.Validated), result.at(result.Answers), func(kind string, i int) string { return sets[kind].Name(i) })
+}
+
+// at is what the bundle answers for the first head; nil where there is none.
+func (r *Result) at(all []*eval.Answers) *eval.Answers {
+	a := first(all)
+	if a == nil || r.Temperature == 1 {
+		return a
+	}
+	return a.AtTemperature(r.Temperature)
+}
+
+func first(all []*eval.Answers) *eval.Answers {
+	if len(all) == 0 {
+		return nil
+	}
+	return all[0]
+}
+
+// held are the pictures that were not learnt from: those of the test, or else of the validation; nil: there are none.
+func (r *run) held() dataset.Set {
+	if r.data.Test != nil {
+		return r.data.Test
+	}
+	return r.data.Val
 }

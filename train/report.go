@@ -58,7 +58,8 @@ type Result struct {
 	Bundle   string   `json:"bundle"` // its folder
 	// Ensemble are the epochs of the checkpoints whose mean the bundle answers with, the best alone first; 0: the linear probe. Empty
 	// without ensemble=.
-	Ensemble []int `json:"ensemble,omitempty"`
+	Ensemble    []int   `json:"ensemble,omitempty"`
+	Temperature float64 `json:"temperature"` // that the bundle gives its probabilities; 1: as the network does
 	// Answers are what the bundle's weights answer to the test pictures, by head, Validated those to the validation pictures; nil
 	// without such.
 	Answers   []*eval.Answers `json:"-"`
