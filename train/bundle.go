@@ -107,7 +107,7 @@ func (r *run) writeBundle(ctx context.Context, m bundle.Manifest, result *Result
 		return "", nil, err
 	}
 	dir := r.folder.Bundle()
-	files, err := trial.Golden(ctx, r.folder.Dir, runs.TryFile, file, m, r.held(), r.o.Golden)
+	files, err := trial.Golden(context.WithoutCancel(ctx), r.folder.Dir, runs.TryFile, file, m, r.held(), r.o.Golden)
 	if err != nil {
 		return "", nil, err
 	}
