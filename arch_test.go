@@ -40,6 +40,7 @@ var allowed = map[string][]string{
 	"detect/detecttest":     {"capture", "detect"},
 	"classify":              {"capture", "detect", "model", "model/bundle", "model/joint", "classify/prep"}, // detect: a crop is a Detection's
 	"classify/prep":         {"capture", "model", "model/bundle"},
+	"classify/known":        {"capture", "classify", "model/bundle"},
 	"classify/classifytest": {"capture", "classify", "model"},
 
 	// The top: what runs, and what makes the models that run.

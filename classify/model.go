@@ -30,6 +30,7 @@ type network struct {
 	// unknown is the score of unknown objects; nil: there is none.
 	unknown *bundle.Unknown
 	joint   *joint.Joint // of several heads; nil: there is one
+	t       float64      // temperature; 0 and 1: none
 
 	mu   sync.Mutex
 	idle []*worker // as many as were ever busy at once
@@ -46,10 +47,12 @@ type worker struct {
 
 // NewModel is a Classifier over the network of b, which l lends. The bundle's head must be "probs" or "logits". A
 // background class (manifest) is set aside: it is none of Labels, and the probabilities of the others are made to sum
-// to 1 without it. It is a Familiar where the manifest has the score of unknown objects. It borrows one Runner to check that the network fits the manifest and the labels.
+// to 1 without it. All are at the manifest's temperature. It is a Familiar where the manifest has the score of unknown objects. It
+// borrows one Runner to check that the network fits the manifest and the labels.
 func NewModel(b *bundle.Bundle, l model.Lender) (Classifier, error) {
 	m := b.Manifest
-	n := &network{lender: l, input: m.Input, labels: b.Labels, id: "sha256:" + b.SHA256, logits: m.Head == "logits", unknown: m.Unknown}
+	n := &network{lender: l, input: m.Input, labels: b.Labels, id: "sha256:" + b.SHA256, logits: m.Head == "logits", unknown: m.Unknown,
+		t: m.Temperature}
 	if m.Head != "probs" && m.Head != "logits" {
 		return nil, fmt.Errorf("bundle %s: head %q is no classifier's; probs or logits is", m.Name, m.Head)
 	}
@@ -156,6 +159,7 @@ func (n *network) look(ctx context.Context, im capture.Image, dst []float32) ([]
 	if !n.answer(r, w, dst) {
 		return dst, 0, fmt.Errorf("run %s: the model's output holds what is no probability", n.id)
 	}
+	scale(dst, n.t)
 	familiar, err := n.familiar(r.Outputs())
 	return dst, familiar, err
 }

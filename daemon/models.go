@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -12,6 +13,7 @@ import (
 	"sync"
 
 	"gleaner/classify"
+	"gleaner/classify/known"
 	"gleaner/model"
 	"gleaner/model/bundle"
 	"gleaner/model/tflite"
@@ -236,7 +238,8 @@ func (m *Models) OpenClassifier(refs []string) (classify.Classifier, func() erro
 	return c, release, nil
 }
 
-// TryModel opens the bundle that ref names, computes once on zeros, and closes it again. It says what runs it.
+// TryModel opens the bundle that ref names, computes once on zeros, asks it for its known answers, and closes it again. It says what
+// runs it.
 func TryModel(o ModelOptions, ref string) (model.Info, error) {
 	m, err := openModels(o)
 	if err != nil {
@@ -246,5 +249,35 @@ func TryModel(o ModelOptions, ref string) (model.Info, error) {
 	if err != nil {
 		return model.Info{}, err
 	}
-	return pool.Info(), m.Close()
+	info := pool.Info()
+	_, _, err = m.Known(context.Background(), ref)
+	return info, errors.Join(err, m.Close())
+}
+
+// Known asks the bundle that ref names about the pictures whose answers it carries: how many they are, 0 for a bundle without, and how
+// far a score is off at most. An answer that is not as it was where the bundle was made is an error, as known.Check gives it.
+func (m *Models) Known(ctx context.Context, ref string) (n int, worst float64, err error) {
+	b, pool, err := m.Open(ref)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer func() { err = errors.Join(err, m.Release(b)) }()
+	if !known.Has(b) {
+		return 0, 0, nil
+	}
+	c, err := classify.NewModel(b, pool)
+	if err != nil {
+		return 0, 0, err
+	}
+	return known.Check(ctx, b, c)
+}
+
+// TryKnown is Known for a bundle that is opened for it and closed again.
+func TryKnown(ctx context.Context, o ModelOptions, ref string) (n int, worst float64, err error) {
+	m, err := openModels(o)
+	if err != nil {
+		return 0, 0, err
+	}
+	n, worst, err = m.Known(ctx, ref)
+	return n, worst, errors.Join(err, m.Close())
 }

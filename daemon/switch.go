@@ -111,7 +111,7 @@ func (d *daemon) command(ctx context.Context, verb string, payload []byte) (any,
 }
 
 // useBundle makes an installed bundle the current one, and every camera that uses "current" takes it over. It is opened
-// first: one that fails to load changes nothing, in the store neither.
+// first: one that fails to load, or to give its known answers, changes nothing, in the store neither.
 func (d *daemon) useBundle(ctx context.Context, ref string) (any, error) {
 	if strings.ContainsRune(ref, filepath.Separator) {
 		return nil, fmt.Errorf("%q is not the name or id of an installed bundle", ref)
@@ -121,6 +121,9 @@ func (d *daemon) useBundle(ctx context.Context, ref string) (any, error) {
 		return nil, err
 	}
 	defer func() { _ = release() }() // those that use it by now keep it open
+	if _, _, err := d.models.Known(ctx, ref); err != nil {
+		return nil, err
+	}
 	if _, err := d.models.store.Use(ref); err != nil {
 		return nil, err
 	}

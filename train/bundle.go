@@ -3,6 +3,7 @@ package train
 import (
 	"context"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"strings"
 
@@ -17,6 +18,7 @@ import (
 	"gleaner/train/export/parity"
 	"gleaner/train/export/trial"
 	"gleaner/train/net"
+	"gleaner/train/report"
 	"gleaner/train/runs"
 	"gleaner/train/step"
 )
@@ -42,10 +44,14 @@ func (r *run) export(ctx context.Context) (*Result, error) {
 	if err := r.elect(result, &m); err != nil {
 		return nil, err
 	}
-	if r.data.Joint != nil && r.data.Val != nil && m.Accuracy > 0 { // that of the heads, so far
+	if r.data.Val != nil {
 		var err error
-		if _, _, m.Accuracy, err = r.answers(r.data.Val); err != nil {
+		var accuracy float64
+		if result.Validated, _, accuracy, err = r.answers(r.data.Val); err != nil {
 			return nil, fmt.Errorf("validation: %w", err)
+		}
+		if r.data.Joint != nil && m.Accuracy > 0 { // that of the heads, so far
+			m.Accuracy = accuracy
 		}
 	}
 	if r.data.Test != nil {
@@ -57,6 +63,10 @@ func (r *run) export(ctx context.Context) (*Result, error) {
 		m.Accuracy, m.AccuracyOn = result.TestAcc, fmt.Sprintf("%d test pictures", r.data.Test.Len())
 	}
 	var err error
+	if m.Temperature, err = report.Temperature(first(result.Validated), first(result.Answers)); err != nil {
+		return nil, err
+	}
+	result.Temperature = m.Temperature
 	result.Bundle, result.Parity, err = r.writeBundle(ctx, m, result)
 	return result, err
 }
@@ -97,21 +107,27 @@ func (r *run) writeBundle(ctx context.Context, m bundle.Manifest, result *Result
 	if err != nil {
 		return "", nil, err
 	}
-	report, err := r.gate(cpu, file, o.Kind)
+	beside, err := r.gate(cpu, file, o.Kind)
 	if err != nil {
 		return "", nil, err
 	}
 	file, m.Unknown = r.unknown(ctx, file)
 	dir := r.folder.Bundle()
-	files := map[string][]byte{}
+	files, err := trial.Golden(context.WithoutCancel(ctx), r.folder.Dir, runs.TryFile, file, m, r.held(), r.o.Golden)
+	if err != nil {
+		return "", nil, err
+	}
+	if files == nil {
+		files = map[string][]byte{}
+	}
 	if r.o.Report {
-		files = r.report(ctx, result, report, m.Unknown)
+		maps.Copy(files, r.report(ctx, result, beside, m.Unknown))
 	}
 	files[bundle.ModelFile], files[bundle.LabelsFile] = file, bundle.FormatLabels(r.data.Labels())
 	if err := bundle.Replace(dir, m, files); err != nil {
 		return "", nil, err
 	}
-	return dir, report, nil
+	return dir, beside, nil
 }
 
 // gate runs the written file as the device does, beside the network, on pictures that were not trained on.
@@ -120,10 +136,7 @@ func (r *run) gate(cpu engine.Backend, file []byte, kind export.Kind) (*parity.R
 		r.tell.note("WARNING: this build has no TensorFlow Lite: the bundle's file was not compared with the network")
 		return nil, nil
 	}
-	held := r.data.Test
-	if held == nil {
-		held = r.data.Val
-	}
+	held := r.held()
 	if held == nil {
 		held = r.data.Train
 	}

@@ -3,12 +3,9 @@ package train
 import (
 	"fmt"
 	"math"
-	"slices"
 
 	"gleaner/train/dataset"
-	"gleaner/train/engine"
-	"gleaner/train/engine/ref"
-	"gleaner/train/net"
+	"gleaner/train/step"
 )
 
 // DivergedError says that numbers became infinite or none at all, where that began, and what was kept. Nothing of it was saved.
@@ -58,7 +55,7 @@ func (r *run) badLoss(loss float64, b *dataset.Batch) error {
 	e := r.diverged("", "")
 	e.Loss = loss
 	r.train.Fill(b, r.state.Step, r.rate(r.state.Step))
-	e.What, e.Layer = r.firstNotFinite(r.train.Program, r.train.Run, r.train.In)
+	e.What, e.Layer = step.FirstNotFinite(r.backend, r.train.Program, r.train.Run, r.train.In)
 	return e
 }
 
@@ -66,55 +63,11 @@ func (r *run) badLoss(loss float64, b *dataset.Batch) error {
 func (r *run) badValidation(loss float64) error {
 	e := r.diverged("", "")
 	e.Loss = loss
-	e.What, e.Layer = r.firstNotFinite(r.val.Program, r.val.Run, r.val.In)
+	e.What, e.Layer = step.FirstNotFinite(r.backend, r.val.Program, r.val.Run, r.val.In)
 	if e.Layer != "" {
 		e.Layer += " on validation pictures"
 	}
 	return e
-}
-
-// firstNotFinite runs a program again with the variables as they are, and finds the first layer whose numbers are not finite:
-// on its own backend if that can show them, else in plain Go.
-func (r *run) firstNotFinite(p *engine.Program, run engine.Runner, in [][]float32) (what, layer string) {
-	for _, v := range p.Vars() {
-		d := make([]float32, v.Shape.Size())
-		if r.backend.Read(v, d) == nil && slices.ContainsFunc(d, notFinite) {
-			return "the values of", v.Name
-		}
-	}
-	tracer, ok := run.(engine.Tracer)
-	if !ok {
-		cpu := ref.New[float32]()
-		defer cpu.Close()
-		again, err := cpu.Compile(p)
-		if err != nil {
-			return "", ""
-		}
-		defer again.Close()
-		if tracer, ok = again.(engine.Tracer); !ok || copyVars(r.backend, cpu, p.Vars()) != nil {
-			return "", ""
-		}
-	}
-	_ = tracer.Trace(in, func(s *engine.Step, _ *engine.Value, data []float32) {
-		if layer != "" || !slices.ContainsFunc(data, notFinite) {
-			return
-		}
-		what, layer = "the activations of", "layer "+s.Op.Layer
-		if s.Op.Of != nil {
-			what = "the gradients of"
-		}
-	})
-	return what, layer
-}
-
-func copyVars(from, to engine.Backend, vars []*engine.Var) error {
-	w, err := net.Save(from, vars)
-	for _, v := range vars {
-		if err == nil {
-			err = to.Write(v, w[v.Name])
-		}
-	}
-	return err
 }
 
 func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }

@@ -8,6 +8,8 @@
 //	candidate-*.safetensors  with ensemble=: the weights that were best on the validation pictures, several of them
 //	best.safetensors         the weights that were best on the validation pictures
 //	bundle/                  what the daemon loads
+//	answers.csv              what the bundle answers to the validation and the test pictures
+//	result.json              what the run came to, written last: a folder with it holds a finished run
 //
 // All randomness is worked out anew from the seed, the epoch and the example or the layer, so that "random state" is no more
 // than the numbers of the epoch and the step, and the same seed gives the same bytes on one machine and device.

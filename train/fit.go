@@ -312,7 +312,7 @@ func (r *run) endEpoch(began *runs.Stopwatch) error {
 			return r.badValidation(row.ValLoss)
 		}
 	}
-	better := r.better(row)
+	better := len(r.best) == 0 || runs.Better(row, s.Best, r.o.Keep)
 	if err := r.candidate(row); err != nil {
 		return err
 	}
@@ -346,18 +346,6 @@ func (r *run) endEpoch(began *runs.Stopwatch) error {
 	return nil
 }
 
-// better tells whether an epoch's weights are better than the best so far; of equally accurate ones those with the lower loss.
-func (r *run) better(row runs.Row) bool {
-	best := r.state.Best
-	switch {
-	case len(r.best) == 0 || r.o.Keep == "last":
-		return true
-	case r.o.Keep == "loss" || row.ValAcc == best.ValAcc:
-		return row.ValLoss < best.ValLoss
-	}
-	return row.ValAcc > best.ValAcc
-}
-
 // stop saves where the run is and leaves a bundle of the best weights so far, or of the present ones where there are none yet.
 func (r *run) stop(ctx context.Context) (*Result, error) {
 	if r.saved != r.state.Step {
@@ -387,7 +375,7 @@ func (r *run) finish(ctx context.Context) (*Result, error) {
 		return nil, err
 	}
 	result.Early = r.early() && r.state.Epoch < r.o.Epochs
-	return result, nil
+	return result, r.keep(result)
 }
 
 // close ends what compile began.

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"image"
 	"image/png"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -171,13 +172,15 @@ func same(t *testing.T, a, b string) {
 	if x, y := logged(t, a), logged(t, b); !slices.EqualFunc(x, y, slices.Equal[[]string]) {
 		t.Errorf("the logs differ:\n%v\n%v", x, y)
 	}
-	files, err := os.ReadDir(filepath.Join(a, runs.BundleDir))
+	names := []string{runs.BestFile}
+	err := fs.WalkDir(os.DirFS(a), runs.BundleDir, func(name string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			names = append(names, name)
+		}
+		return err
+	})
 	if err != nil {
 		t.Fatal(err)
-	}
-	names := []string{runs.BestFile}
-	for _, f := range files {
-		names = append(names, runs.BundleDir+"/"+f.Name())
 	}
 	for _, name := range names {
 		if !bytes.Equal(read(t, a, name), read(t, b, name)) {

@@ -8,6 +8,7 @@ import (
 
 	"gleaner/model/bundle"
 	"gleaner/train/dataset"
+	"gleaner/train/eval"
 	"gleaner/train/export/parity"
 	"gleaner/train/recipe"
 	"gleaner/train/report"
@@ -29,14 +30,7 @@ func (r *run) report(ctx context.Context, result *Result, file *parity.Report, u
 		in.About = "The figures are those of the network that was trained; the bundle’s file was compared with it: " + strings.ReplaceAll(file.String(), "\n", "; ") + "."
 	}
 	in.About = strings.TrimSpace(in.About + " " + unknown.About(u))
-	if result.Answers != nil {
-		in.Test = result.Answers[0]
-	}
-	if r.data.Val != nil {
-		if all, _, _, err := r.answers(r.data.Val); err == nil {
-			in.Val = all[0]
-		}
-	}
+	in.Temperature, in.Val, in.Test = result.Temperature, result.at(result.Validated), result.at(result.Answers)
 	files, notes := report.Make(ctx, in)
 	for _, n := range notes {
 		r.tell.note(n)
@@ -79,4 +73,34 @@ func (r *run) seen(ctx context.Context, set dataset.Set, began bool) ([][]float3
 		return nil, err
 	}
 	return r.look(ctx, set)
+}
+
+// keep writes down what the run came to, for it to be compared with others.
+func (r *run) keep(result *Result) error {
+	sets := map[string]dataset.Set{runs.Validation: r.data.Val, runs.Test: r.data.Test}
+	return r.folder.End(result, result.at(result.Validated), result.at(result.Answers), func(kind string, i int) string { return sets[kind].Name(i) })
+}
+
+// at is what the bundle answers for the first head; nil where there is none.
+func (r *Result) at(all []*eval.Answers) *eval.Answers {
+	a := first(all)
+	if a == nil || r.Temperature == 1 {
+		return a
+	}
+	return a.AtTemperature(r.Temperature)
+}
+
+func first(all []*eval.Answers) *eval.Answers {
+	if len(all) == 0 {
+		return nil
+	}
+	return all[0]
+}
+
+// held are the pictures that were not learnt from: those of the test, or else of the validation; nil: there are none.
+func (r *run) held() dataset.Set {
+	if r.data.Test != nil {
+		return r.data.Test
+	}
+	return r.data.Val
 }

@@ -58,9 +58,12 @@ type Result struct {
 	Bundle   string   `json:"bundle"` // its folder
 	// Ensemble are the epochs of the checkpoints whose mean the bundle answers with, the best alone first; 0: the linear probe. Empty
 	// without ensemble=.
-	Ensemble []int `json:"ensemble,omitempty"`
-	// Answers, one, are what the bundle's weights answer to the test pictures, all heads joined; nil without such.
-	Answers []*eval.Answers `json:"-"`
+	Ensemble    []int   `json:"ensemble,omitempty"`
+	Temperature float64 `json:"temperature"` // that the bundle gives its probabilities; 1: as the network does
+	// Answers, one, are what the bundle's weights answer to the test pictures, all heads joined, Validated those to the validation
+	// pictures; nil without such.
+	Answers   []*eval.Answers `json:"-"`
+	Validated []*eval.Answers `json:"-"`
 	// Parity is how the bundle's file answered beside the network; nil in a build without TensorFlow Lite.
 	Parity *parity.Report `json:"-"`
 }

@@ -94,7 +94,7 @@ A new model:    gleaner train data=photos/ out=runs/first`,
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return &badInput{fmt.Errorf("%w; see %s --help", err, c.CommandPath())}
 	})
-	root.AddCommand(newRun(restore), newReplay(), newOnce(), newCheck(), newDoctor(), newLatency(), newBench(), newModels(), newData(), newEval(), newTrain(restore), newVersion())
+	root.AddCommand(newRun(restore), newReplay(), newOnce(), newCheck(), newDoctor(), newLatency(), newBench(), newModels(), newData(), newEval(), newTrain(restore), newRuns(), newVersion())
 	markArgs(root)
 	return root
 }

@@ -13,8 +13,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"gleaner/classify/known"
+	"gleaner/daemon"
 	"gleaner/model/bundle"
 	"gleaner/model/bundle/catalogue"
+	"gleaner/model/tflite"
 )
 
 func newModels() *cobra.Command {
@@ -211,7 +214,7 @@ func pull(ctx context.Context, s *bundle.Store, name, from string, progress io.W
 }
 
 func newModelsVerify(f *configFlags) *cobra.Command {
-	return &cobra.Command{Use: "verify [BUNDLE...]", Short: "Check every file of bundles against its sha256 (all installed ones)",
+	return &cobra.Command{Use: "verify [BUNDLE...]", Short: "Check every file of bundles against its sha256, and the answers they carry on this device (all installed ones)",
 		Args: cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, args []string) error {
 			s, err := f.store()
@@ -229,13 +232,10 @@ func newModelsVerify(f *configFlags) *cobra.Command {
 			}
 			var errs []error
 			for _, ref := range args {
-				dir, err := s.Resolve(ref)
+				text, err := verify(c.Context(), f, s, ref)
 				if err == nil {
-					var b *bundle.Bundle
-					if b, err = bundle.Open(dir); err == nil {
-						fmt.Fprintf(c.OutOrStdout(), "ok    %s  %s  %d labels\n", ref, b.ID(), len(b.Labels))
-						continue
-					}
+					fmt.Fprintln(c.OutOrStdout(), "ok    "+text)
+					continue
 				}
 				fmt.Fprintf(c.OutOrStdout(), "FAIL  %s  %s\n", ref, oneLine(err))
 				errs = append(errs, err)
@@ -245,6 +245,44 @@ func newModelsVerify(f *configFlags) *cobra.Command {
 			}
 			return nil
 		}}
+}
+
+// verify checks a bundle's files, and that this device computes the answers that it carries.
+func verify(ctx context.Context, f *configFlags, s *bundle.Store, ref string) (string, error) {
+	dir, err := s.Resolve(ref)
+	if err != nil {
+		return "", err
+	}
+	b, err := bundle.Open(dir)
+	if err != nil {
+		return "", err
+	}
+	text := fmt.Sprintf("%s  %s  %d labels", ref, b.ID(), len(b.Labels))
+	switch n, worst, err := tryKnown(ctx, f, b); {
+	case err != nil:
+		return "", err
+	case n > 0:
+		text += fmt.Sprintf("  %d known answers, off by %.4f at most", n, worst)
+	case known.Has(b):
+		text += "  known answers not tried: this build has no TensorFlow Lite"
+	}
+	return text, nil
+}
+
+// tryKnown asks a bundle for its known answers, where it has any and this build can.
+func tryKnown(ctx context.Context, f *configFlags, b *bundle.Bundle) (n int, worst float64, err error) {
+	if !known.Has(b) || tflite.Version() == "none" {
+		return 0, 0, nil
+	}
+	cfg, err := f.load()
+	if err != nil {
+		return 0, 0, err
+	}
+	dir, err := filepath.Abs(b.Dir)
+	if err != nil {
+		return 0, 0, err
+	}
+	return daemon.TryKnown(ctx, cfg.Models, dir)
 }
 
 func newModelsPath(f *configFlags) *cobra.Command {
@@ -265,8 +303,8 @@ func newModelsPath(f *configFlags) *cobra.Command {
 
 func newModelsUse(f *configFlags) *cobra.Command {
 	return &cobra.Command{Use: "use BUNDLE", Short: "Make a bundle the current one; a running daemon takes it over between two frames",
-		Long: `Make an installed bundle, or the bundle in a folder, the current one. It is verified first, and the switch is one
-step: a daemon whose cameras use "current" opens the new one beside the old, puts it in place between two frames and
+		Long: `Make an installed bundle, or the bundle in a folder, the current one. It is verified first, the known
+answers that it carries included, and the switch is one step: a daemon whose cameras use "current" opens the new one beside the old, puts it in place between two frames and
 closes the old one. "previous" goes back.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -284,8 +322,17 @@ closes the old one. "previous" goes back.`,
 					return err
 				}
 			}
-			b, err := s.Use(ref)
+			if dir, err = s.Resolve(ref); err != nil {
+				return err
+			}
+			b, err := bundle.Open(dir)
 			if err != nil {
+				return err
+			}
+			if _, _, err := tryKnown(c.Context(), f, b); err != nil {
+				return err
+			}
+			if b, err = s.Use(filepath.Base(dir)); err != nil {
 				return err
 			}
 			_, err = fmt.Fprintf(c.OutOrStdout(), "current: %s %s\n", b.Manifest.Name, b.ID())

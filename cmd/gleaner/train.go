@@ -76,7 +76,7 @@ Keys, with what they are when not set:
 	c.Flags().IntVar(&folds, "folds", 0, "cross-validate: train so many times, each time measured on another part of the pictures")
 	c.Flags().StringArrayVar(&crop, "crop", nil, "first cut the objects out of the pictures: detector=NAME, classes=A and the other keys of data crop (repeatable)")
 	c.Flags().BoolVar(&asJSON, "json", false, "one line of JSON per epoch on standard output")
-	c.AddCommand(newTrainSummary())
+	c.AddCommand(newTrainSummary(), newTrainSweep(restore))
 	return c
 }
 

@@ -53,6 +53,8 @@ func (m *Manifest) Check() error {
 		return fmt.Errorf("task: %q does not go with head %q, which serves %q", m.Task, m.Head, heads[m.Head])
 	case m.Threshold < 0 || m.Threshold > 1 || isNaN(float64(m.Threshold)):
 		return fmt.Errorf("threshold: %v is not in 0 to 1", m.Threshold)
+	case m.Temperature != 0 && (!(m.Temperature >= 0.05 && m.Temperature <= 20) || m.Task != "classify"):
+		return fmt.Errorf("temperature: %v is not in 0.05 to 20, or the head %q has none", m.Temperature, m.Head)
 	case m.Accuracy < 0 || m.Accuracy > 1 || isNaN(m.Accuracy):
 		return fmt.Errorf("accuracy: %v is not in 0 to 1", m.Accuracy)
 	}

@@ -31,6 +31,9 @@ type Manifest struct {
 	Threshold float32 `json:"threshold,omitempty"`
 	// Unknown, if not nil, is the score that tells objects of no class of the bundle's from the others.
 	Unknown *Unknown `json:"unknown,omitempty"`
+	// Temperature is what the logits are divided by, 0.05 to 20, so that probabilities mean what they say: of probabilities p,
+	// p^(1/T), made to sum to 1. 0 or 1: nothing is changed. A classifier's alone.
+	Temperature float64 `json:"temperature,omitempty"`
 	// Accuracy is what the maker measured on still pictures, 0 to 1, and on what; 0: not stated.
 	Accuracy   float64 `json:"accuracy,omitempty"`
 	AccuracyOn string  `json:"accuracy_on,omitempty"`

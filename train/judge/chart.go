@@ -36,8 +36,8 @@ type tick struct {
 	Text string
 }
 
-// chart is what the page's template draws; places are in the drawing's units.
-type chart struct {
+// Chart is a drawing, as the page's template draws; places are in the drawing's units.
+type Chart struct {
 	Side, Left, Right, Top, Bottom float64
 	X, Y                           []tick
 	XName, YName, Title, Text      string
@@ -54,7 +54,7 @@ type point struct {
 }
 
 // newChart has axes, five numbers at each that are shares, and no data.
-func newChart(a axes) *chart {
+func newChart(a axes) *Chart {
 	c := bare(a)
 	for k := range 6 {
 		v := a.x0 + (a.x1-a.x0)*float64(k)/5
@@ -66,12 +66,12 @@ func newChart(a axes) *chart {
 }
 
 // bare has axes and no numbers.
-func bare(a axes) *chart {
-	return &chart{Side: chartSide, Left: a.x(a.x0), Right: a.x(a.x1), Top: a.y(a.y1), Bottom: a.y(a.y0)}
+func bare(a axes) *Chart {
+	return &Chart{Side: chartSide, Left: a.x(a.x0), Right: a.x(a.x1), Top: a.y(a.y1), Bottom: a.y(a.y0)}
 }
 
 // curve is a line through points. Class is what the page's style knows it by.
-type curve struct{ Class, Points string }
+type curve struct{ Class, Points, Text string }
 
 // trace is a line through values, in the order of x.
 func (a axes) trace(class string, x, y []float64) curve {
@@ -79,14 +79,14 @@ func (a axes) trace(class string, x, y []float64) curve {
 	for i := range x {
 		fmt.Fprintf(&line, "%.1f,%.1f ", a.x(x[i]), a.y(y[i]))
 	}
-	return curve{class, strings.TrimSpace(line.String())}
+	return curve{Class: class, Points: strings.TrimSpace(line.String())}
 }
 
 func percent(v float64) string { return fmt.Sprintf("%g", math.Round(1000*v)/10) }
 
 // reliability is the reliability diagram (DeGroot and Fienberg 1983): the share of right answers against confidence. The area of
 // a disc is the share of the pictures that it stands for.
-func reliability(title string, c *Calibration) *chart {
+func reliability(title string, c *Calibration) *Chart {
 	a := shareAxes(0)
 	d := newChart(a)
 	d.Title, d.Diagonal, d.XName, d.YName = title, true, "confidence, %", "right, %"
@@ -104,7 +104,7 @@ func reliability(title string, c *Calibration) *chart {
 }
 
 // coverage is the precision-coverage curve, with a line for each purity that was wanted.
-func coverage(points []eval.Coverage, purity []Purity) *chart {
+func coverage(points []eval.Coverage, purity []Purity) *Chart {
 	least := 0.9
 	for _, p := range points {
 		least = min(least, math.Floor(10*p.Precision)/10)

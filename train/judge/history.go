@@ -40,11 +40,12 @@ type Near struct {
 }
 
 // histories are the charts of a run: losses and accuracies by epoch.
-func (r *Report) histories() []*chart {
+func (r *Report) histories() []*Chart {
 	if len(r.History) < 2 {
 		return nil
 	}
 	var x []float64
+	at, mark := 0.0, ""
 	series := map[string][]float64{}
 	add := func(name string, v *float64) {
 		if v != nil {
@@ -53,46 +54,22 @@ func (r *Report) histories() []*chart {
 	}
 	for i := range r.History {
 		e := &r.History[i]
-		x = append(x, float64(e.Epoch))
+		if x = append(x, float64(e.Epoch)); e.Best {
+			at, mark = x[i], fmt.Sprintf("the bundle has the weights of epoch %d", e.Epoch)
+		}
 		add("loss", &e.TrainLoss)
 		add("accuracy", &e.TrainAcc)
 		add("val loss", e.ValLoss)
 		add("val accuracy", e.ValAcc)
 	}
-	least := 0.9
-	for _, v := range append(series["accuracy"], series["val accuracy"]...) {
-		least = min(least, math.Floor(10*v)/10)
-	}
-	top := 0.0
-	for _, v := range append(series["loss"], series["val loss"]...) {
-		top = max(top, v)
-	}
-	if top = top * 1.05; !(top > 0) {
-		top = 1
-	}
-	loss, accuracy := axes{x[0], x[len(x)-1], 0, top}, axes{x[0], x[len(x)-1], max(least, 0), 1}
-	draw := func(a axes, name, unit string, ticks []tick) *chart {
-		c := bare(a)
-		c.Title, c.XName, c.YName, c.Y = name, "epoch", unit, ticks
-		for _, v := range steps(a.x0, a.x1, true) {
-			c.X = append(c.X, tick{a.x(v), fmt.Sprintf("%g", v)})
-		}
-		c.Lines = []curve{a.trace("train", x, series[name])}
+	draw := func(name string, shares bool) *Chart {
+		lines := []Line{{Class: "train", X: x, Y: series[name], At: at, Mark: mark}}
 		if val := series["val "+name]; len(val) == len(x) {
-			c.Lines = append(c.Lines, a.trace("", x, val))
+			lines = append(lines, Line{X: x, Y: val})
 		}
-		for i, e := range r.History {
-			if e.Best {
-				c.Marks = append(c.Marks, tick{a.x(x[i]), fmt.Sprintf("the bundle has the weights of epoch %d", e.Epoch)})
-			}
-		}
-		return c
+		return Curves(name, shares, lines)
 	}
-	var losses []tick
-	for _, v := range steps(0, top, false) {
-		losses = append(losses, tick{loss.y(v), fmt.Sprintf("%g", v)})
-	}
-	return []*chart{draw(loss, "loss", "nats", losses), draw(accuracy, "accuracy", "right, %", newChart(accuracy).Y)}
+	return []*Chart{draw("loss", false), draw("accuracy", true)}
 }
 
 // steps are round numbers from lo to hi, some five of them: multiples of 1, 2 or 5 times a power of ten; whole ones where whole is
@@ -116,7 +93,7 @@ func steps(lo, hi float64, whole bool) (all []float64) {
 }
 
 // chart is the curve of accuracy against number, on a scale on which each doubling is as wide.
-func (l *Learning) chart() *chart {
+func (l *Learning) chart() *Chart {
 	first, last := l.Sizes[0], l.Sizes[len(l.Sizes)-1]
 	least, most := 1.0, 0.0
 	for _, s := range l.Sizes {

@@ -21,7 +21,7 @@ import (
 //go:embed page.html
 var pageHTML string
 
-var page = template.Must(template.New("page").Funcs(template.FuncMap{"percent": percent, "hundred": func(x float64) float64 { return 100 * x }}).Parse(pageHTML))
+var page = template.Must(Parts().New("page").Parse(pageHTML))
 
 // Bounds of the page.
 const (
@@ -36,9 +36,9 @@ type view struct {
 	Shown    []eval.Class // that have pictures or were answered
 	Heat     []heatRow    // nil: too many classes
 	Confused []confused
-	Charts   []*chart
-	Run      []*chart // of the training run
-	Grown    *chart   // accuracy against the number of training pictures; nil: not known
+	Charts   []*Chart
+	Run      []*Chart // of the training run
+	Grown    *Chart   // accuracy against the number of training pictures; nil: not known
 	Limits   []limits
 	Errors   []mistake
 }

@@ -24,7 +24,7 @@ func TestPage(t *testing.T) {
 	r.History = []Epoch{{Epoch: 1, TrainLoss: 2, TrainAcc: 0.5, ValLoss: &loss, ValAcc: &accuracy, Best: true}, {Epoch: 2, TrainLoss: 0.1, TrainAcc: 1, ValLoss: &loss, ValAcc: &accuracy}}
 	r.Learning = &Learning{Sizes: []Size{{100, 3, eval.Wilson(60, 100)}, {200, 1, eval.Wilson(80, 100)}}, Text: "More " + hostile}
 	r.Worst[0].Nearest = []Near{{Picture: 3, Path: hostile, Label: "glass " + hostile, Cosine: 0.9}}
-	r.Carried = &Carried{On: "40 " + hostile, Temperature: 1.5, Scaled: r.Calibration, Purity: []CarriedPurity{{0.98, eval.Wilson(9, 10), eval.Wilson(0, 0)}}}
+	r.Carried = &Carried{On: "40 " + hostile, Temperature: 1.5, Purity: []CarriedPurity{{0.98, eval.Wilson(9, 10), eval.Wilson(0, 0)}}}
 	var b bytes.Buffer
 	if err := r.WriteHTML(&b, data, data); err != nil {
 		t.Fatal(err)

@@ -137,11 +137,11 @@ func (t *tally) share() eval.Share {
 	return eval.WilsonOf(min(1, t.so/t.sum), n)
 }
 
-// Carried is the temperature and the thresholds that a bundle carries, which were solved on other pictures, as they do on these.
+// Carried is the temperature of a bundle, which its answers are at, and the thresholds that it carries, which were solved on other
+// pictures, as they do on these.
 type Carried struct {
 	On          string          `json:"on"` // which pictures they were solved on
 	Temperature float64         `json:"temperature"`
-	Scaled      *Calibration    `json:"scaled"` // of these pictures' answers at that temperature
 	Purity      []CarriedPurity `json:"purity"`
 }
 
@@ -152,13 +152,9 @@ type CarriedPurity struct {
 	Rejected eval.Share `json:"rejected"` // share of the pictures without an answer, Wilson
 }
 
-// Carry tries on the answers a what was solved on others, which on names: a temperature, and thresholds.
-func Carry(on string, t float64, solved []*eval.Purity, a *eval.Answers) (*Carried, error) {
+// Carry tries thresholds that were solved on others, which on names, on the answers a, at temperature t both.
+func Carry(on string, t float64, solved []*eval.Purity, a *eval.Answers) *Carried {
 	c := &Carried{On: on, Temperature: t}
-	var err error
-	if c.Scaled, err = calibrate(a.AtTemperature(t)); err != nil {
-		return nil, err
-	}
 	for _, p := range solved {
 		take := make([]bool, len(a.P))
 		for i := range take {
@@ -167,5 +163,5 @@ func Carry(on string, t float64, solved []*eval.Purity, a *eval.Answers) (*Carri
 		reached, rejected := outcome(a, take, nil)
 		c.Purity = append(c.Purity, CarriedPurity{p.Target, reached, rejected})
 	}
-	return c, nil
+	return c
 }

@@ -102,6 +102,7 @@ type Options struct {
 	Unknown float64 `json:"unknown" doc:"a score in the bundle's file, with a threshold, that tells objects of no class from the others: share of the validation pictures that it may take for such, such as 0.05, up to 0.5; 0: no such score"`
 
 	Report bool   `json:"report" doc:"write report.html and what goes with it into the bundle"`
+	Golden int    `json:"golden" doc:"so many held-out pictures go into the bundle with its answers to them, 0 to 100, by which a device checks itself (gleaner models verify); 0: none"`
 	Export string `json:"export" doc:"how the bundle's file holds the numbers: float32, float16 or int8"`
 
 	Device  string `json:"device" doc:"cpu, cuda, auto (cuda where it works, else cpu) or ref (plain Go, slow)"`
@@ -116,7 +117,7 @@ func DefaultOptions() Options {
 		Val: "0.1", Fit: "letterbox", Augment: "none", Direction: "horizontal", Balance: "none", Mean: []float64{127.5}, Std: []float64{127.5}, Cache: 1024,
 		Net: "cnn-bn", Width: 1, Epochs: 20, Batch: 32, Seed: 1, Optimiser: "adamw", Momentum: 0.9, Nesterov: true,
 		Beta1: 0.9, Beta2: 0.999, Decay: 0.01, Schedule: "cosine", Every: 10, Factor: 0.1, Wait: 3, Keep: "accuracy",
-		Overfit: "auto", Scan: "auto", Save: 500, Report: true, Export: "float32", Device: "auto", Numbers: "tf32",
+		Overfit: "auto", Scan: "auto", Save: 500, Report: true, Golden: 8, Export: "float32", Device: "auto", Numbers: "tf32",
 	}
 }
 

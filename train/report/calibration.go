@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"strconv"
 
 	"gleaner/train/eval"
 	"gleaner/train/judge"
@@ -10,11 +11,10 @@ import (
 // fewest is how many pictures a temperature and thresholds are solved on, at least.
 const fewest = 40
 
-// Calibration is calibration.json: what makes the bundle's probabilities mean what they say, and from where on they count. Both are
-// for probabilities as the network gives them: thresholds are not to be compared with scaled ones.
+// Calibration is calibration.json: from which probability on an answer counts, and at which temperature the bundle gives it.
 type Calibration struct {
 	On string `json:"on"` // the pictures that it was solved on
-	// Temperature is what the logits are divided by, 0.05 to 20: of probabilities p, p^(1/T), made to sum to 1.
+	// Temperature is that of the bundle's manifest, 0.05 to 20: the bundle's answers are at it, and the thresholds are for them.
 	Temperature float64  `json:"temperature"`
 	Purity      []Purity `json:"purity"`
 
@@ -35,10 +35,26 @@ type Threshold struct {
 	Threshold float64 `json:"threshold"`
 }
 
+// Temperature is what the logits of a network are to be divided by (eval.Temperature), solved on what it answers to the validation
+// pictures, so that the test pictures choose nothing; on those to the test pictures where there are too few others; 1 where there are
+// too few of both. Either may be nil. It has four digits.
+func Temperature(validation, test *eval.Answers) (float64, error) {
+	for _, a := range []*eval.Answers{validation, test} {
+		if a != nil && len(a.P) >= fewest {
+			t, err := eval.Temperature(a)
+			if err != nil {
+				return 1, err
+			}
+			return strconv.ParseFloat(strconv.FormatFloat(t, 'g', 4, 64), 64)
+		}
+	}
+	return 1, nil
+}
+
 // calibrate solves on the validation pictures, so that the test pictures choose nothing; on the test pictures where there are too
 // few others; nil where there are too few of both.
 func (in *Input) calibrate() (*Calibration, error) {
-	c := &Calibration{}
+	c := &Calibration{Temperature: in.Temperature}
 	switch {
 	case in.Val != nil && len(in.Val.P) >= fewest:
 		c.from, c.On = in.Val, fmt.Sprintf("%d validation pictures, which chose the weights", len(in.Val.P))
@@ -46,10 +62,6 @@ func (in *Input) calibrate() (*Calibration, error) {
 		c.from, c.On = in.Test, fmt.Sprintf("%d test pictures", len(in.Test.P))
 	default:
 		return nil, nil
-	}
-	var err error
-	if c.Temperature, err = eval.Temperature(c.from); err != nil {
-		return nil, err
 	}
 	for _, target := range judge.DefaultOptions().Purity {
 		p, err := eval.SolvePurity(c.from, target, nil)

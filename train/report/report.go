@@ -30,17 +30,18 @@ const (
 
 // Input is a run as the report sees it.
 type Input struct {
-	Options *recipe.Options
-	Data    *recipe.Data
-	Bundle  string // name and version
-	Program string // name and version of the program; empty: not stated
-	Network string // its name
-	MACs    int64  // multiply-accumulates for one picture
-	History []runs.Row
-	Best    int    // epoch whose weights the bundle has; 0: none was finished
-	About   string // how the bundle's file answers beside the network, a sentence
-	Members []int  // epochs whose weights answer together; empty: those of Best alone
-	// Test and Val are what the bundle's weights answer to those pictures, one answer per picture in their order; nil where there
+	Options     *recipe.Options
+	Data        *recipe.Data
+	Bundle      string // name and version
+	Program     string // name and version of the program; empty: not stated
+	Network     string // its name
+	MACs        int64  // multiply-accumulates for one picture
+	History     []runs.Row
+	Best        int     // epoch whose weights the bundle has; 0: none was finished
+	About       string  // how the bundle's file answers beside the network, a sentence
+	Members     []int   // epochs whose weights answer together; empty: those of Best alone
+	Temperature float64 // of the bundle; 1: none
+	// Test and Val are what the bundle answers to those pictures, at its temperature, one answer per picture in their order; nil where there
 	// are none.
 	Test, Val *eval.Answers
 	// Seen gives what the network's last layer is fed with for the examples of a set: with the bundle's weights, or with those that
@@ -107,10 +108,7 @@ func (in *Input) figures(ctx context.Context, r *judge.Report, set dataset.Set, 
 		return err
 	}
 	if c != nil && c.from != answers {
-		var err error
-		if r.Carried, err = judge.Carry(c.On, c.Temperature, c.solved, answers); err != nil {
-			return err
-		}
+		r.Carried = judge.Carry(c.On, c.Temperature, c.solved, answers)
 	}
 	for _, h := range in.History {
 		e := judge.Epoch{Epoch: h.Epoch, TrainLoss: h.TrainLoss, TrainAcc: h.TrainAcc, Best: h.Epoch == in.Best}

@@ -61,7 +61,7 @@ func (o other) Name(i int) string { return strings.ReplaceAll(o.cloud.Name(i), "
 func input(n, noise int) Input {
 	o := recipe.DefaultOptions()
 	o.Data, o.Out = "/srv/pictures/photos", "/srv/pictures/runs/first"
-	return Input{Options: &o, Data: &recipe.Data{Train: cloud{n}, Test: other{cloud{600}}, Sum: "0"}, Bundle: "first 1", MACs: 1000, Seen: seen(noise), Learnt: true}
+	return Input{Options: &o, Data: &recipe.Data{Train: cloud{n}, Test: other{cloud{600}}, Sum: "0"}, Bundle: "first 1", MACs: 1000, Temperature: 1, Seen: seen(noise), Learnt: true}
 }
 
 // TestLearning sees that more pictures help where few of them drown in noise, and hardly where one number says it all.

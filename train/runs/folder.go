@@ -1,5 +1,5 @@
-// Package runs is a training run's folder: who may write there, the exact options, the log with a row per epoch, and where the
-// checkpoint, the best weights and the bundle are. What stands in those is not its business.
+// Package runs is a training run's folder: who may write there, the exact options, the log with a row per epoch, what it came
+// to, and where the checkpoint, the best weights and the bundle are; and several such folders side by side. What stands in those is not its business.
 package runs
 
 import (
