@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"gleaner/train/imprint"
 )
@@ -67,13 +68,18 @@ A part of the pictures only measures the result. It is a start: what it reaches 
 	fl.Float64Var(&o.Test, "test", o.Test, "share of the pictures that only measure, 0 to 0.5")
 	fl.BoolVar(&use, "use", false, "make it the current bundle")
 	fl.BoolVar(&garments, "garments", false, "make the demo's own head anew out of Fashion-MNIST")
+	runFlags(fl, &run)
+	fl.StringVar(&out, "out", "model/bundle/catalogue/heads", "with --garments and --run: folder for the head")
+	return c
+}
+
+// runFlags are those of a head that comes out of a run.
+func runFlags(fl *pflag.FlagSet, run *imprint.RunOptions) {
 	fl.StringVar(&run.Run, "run", "", "put the head that a run of gleaner train fitted on the frozen backbone (epochs=0) into the catalogue, under --name")
 	fl.StringVar(&run.About, "about", "", "with --run: what it is, in a sentence")
 	fl.StringVar(&run.Licence, "licence", "", "with --run: of backbone and pictures")
 	fl.Float64Var(&run.Accuracy, "accuracy", 0, "with --run: as cross-validation measured it, 0 to 1")
 	fl.StringVar(&run.On, "on", "", "with --run: on what it was measured")
-	fl.StringVar(&out, "out", "model/bundle/catalogue/heads", "with --garments and --run: folder for the head")
-	return c
 }
 
 var notName = regexp.MustCompile(`[^a-z0-9._-]+`)

@@ -88,11 +88,11 @@ func garments(ctx context.Context, o GarmentsOptions) (res GarmentsResult, err e
 	if err != nil {
 		return res, err
 	}
-	raw, err := (&bundle.Head{W: w, B: b}).Bytes()
+	raw, err := (&catalogue.Head{W: w, B: b}).Bytes()
 	if err != nil {
 		return res, err
 	}
-	h, err := bundle.ParseHead(raw) // as rounded, it is what will run
+	h, err := catalogue.ParseHead(raw) // as rounded, it is what will run
 	if err != nil {
 		return res, err
 	}

@@ -123,7 +123,7 @@ func TestGarmentsIsItsHead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, err := bundle.ParseHead(raw)
+	h, err := catalogue.ParseHead(raw)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -163,7 +163,7 @@ func TestGarmentsIsItsHead(t *testing.T) {
 }
 
 // softmax is the reference: what the head makes of features, in double precision.
-func softmax(h *bundle.Head, f []float32) []float64 {
+func softmax(h *catalogue.Head, f []float32) []float64 {
 	out, sum := make([]float64, len(h.W)), 0.0
 	for c := range out {
 		out[c] = float64(h.B[c])

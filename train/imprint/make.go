@@ -86,7 +86,7 @@ func makeBundle(ctx context.Context, o MakeOptions) (Made, error) {
 		out.Manifest.AccuracyOn = fmt.Sprintf("%d pictures of %s that made no part of it", out.Test, name)
 	}
 	labels := bundle.FormatLabels(p.Labels())
-	file, err := catalogue.Classifier(net, o.Tensors, out.Manifest, "class means of "+name, &bundle.Head{W: w, B: b}, labels)
+	file, err := catalogue.Classifier(net, o.Tensors, out.Manifest, "class means of "+name, &catalogue.Head{W: w, B: b}, labels)
 	if err != nil {
 		return Made{}, err
 	}

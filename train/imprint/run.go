@@ -81,12 +81,12 @@ func fromRun(ctx context.Context, o RunOptions) (int, error) {
 }
 
 // readHead reads the weights of a run's only head.
-func readHead(path string, classes int) (*bundle.Head, error) {
+func readHead(path string, classes int) (*catalogue.Head, error) {
 	f, err := checkpoint.Read(path)
 	if err != nil {
 		return nil, err
 	}
-	var head *bundle.Head
+	var head *catalogue.Head
 	for _, a := range f.Arrays {
 		name, ok := strings.CutSuffix(a.Name, "/w")
 		if !ok || !net.IsHead(a.Name) {
@@ -96,7 +96,7 @@ func readHead(path string, classes int) (*bundle.Head, error) {
 		if head != nil || bias == nil || len(a.Shape) != 2 || a.Shape[0] != classes || len(bias.Data) != classes {
 			return nil, fmt.Errorf("%s: not one head of %d classes", path, classes)
 		}
-		head = &bundle.Head{B: bias.Data}
+		head = &catalogue.Head{B: bias.Data}
 		for k := range classes {
 			head.W = append(head.W, a.Data[k*a.Shape[1]:(k+1)*a.Shape[1]])
 		}

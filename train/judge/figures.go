@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"gleaner/train/chart"
 	"gleaner/train/eval"
 )
 
@@ -267,7 +268,7 @@ func (r *Report) note(a *eval.Answers, group []string, grouped bool) {
 	}
 	for _, p := range r.Purity {
 		if !slices.ContainsFunc(p.Classes, func(t eval.Threshold) bool { return t.Threshold <= 1 }) {
-			say("These pictures cannot show a purity of %s %%: it takes %.0f right answers of a class, the surest, before the first wrong one.", percent(p.Target),
+			say("These pictures cannot show a purity of %s %%: it takes %.0f right answers of a class, the surest, before the first wrong one.", chart.Percent(p.Target),
 				math.Ceil(p.Target/(1-p.Target)/2-1e-9)) // the half a picture of eval.SolvePurity
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 
+	"gleaner/train/chart"
 	"gleaner/train/eval"
 )
 
@@ -40,7 +41,7 @@ type Near struct {
 }
 
 // histories are the charts of a run: losses and accuracies by epoch.
-func (r *Report) histories() []*Chart {
+func (r *Report) histories() []*chart.Chart {
 	if len(r.History) < 2 {
 		return nil
 	}
@@ -62,60 +63,41 @@ func (r *Report) histories() []*Chart {
 		add("val loss", e.ValLoss)
 		add("val accuracy", e.ValAcc)
 	}
-	draw := func(name string, shares bool) *Chart {
-		lines := []Line{{Class: "train", X: x, Y: series[name], At: at, Mark: mark}}
+	draw := func(name string, shares bool) *chart.Chart {
+		lines := []chart.Line{{Class: "train", X: x, Y: series[name], At: at, Mark: mark}}
 		if val := series["val "+name]; len(val) == len(x) {
-			lines = append(lines, Line{X: x, Y: val})
+			lines = append(lines, chart.Line{X: x, Y: val})
 		}
-		return Curves(name, shares, lines)
+		return chart.Curves(name, shares, lines)
 	}
-	return []*Chart{draw("loss", false), draw("accuracy", true)}
-}
-
-// steps are round numbers from lo to hi, some five of them: multiples of 1, 2 or 5 times a power of ten; whole ones where whole is
-// set.
-func steps(lo, hi float64, whole bool) (all []float64) {
-	rough := (hi - lo) / 5
-	unit := math.Pow(10, math.Floor(math.Log10(rough)))
-	for _, k := range []float64{1, 2, 5, 10} {
-		if unit*k >= rough*0.999 {
-			unit *= k
-			break
-		}
-	}
-	if whole {
-		unit = max(1, math.Round(unit))
-	}
-	for k := math.Ceil(lo/unit - 1e-9); k*unit <= hi+1e-9*unit; k++ {
-		all = append(all, math.Round(k*unit*1e9)/1e9+0) // + 0: no -0
-	}
-	return all
+	return []*chart.Chart{draw("loss", false), draw("accuracy", true)}
 }
 
 // chart is the curve of accuracy against number, on a scale on which each doubling is as wide.
-func (l *Learning) chart() *Chart {
+func (l *Learning) chart() *chart.Chart {
 	first, last := l.Sizes[0], l.Sizes[len(l.Sizes)-1]
 	least, most := 1.0, 0.0
 	for _, s := range l.Sizes {
 		least, most = min(least, s.Accuracy.Low), max(most, s.Accuracy.High)
 	}
-	a := axes{math.Log2(float64(first.Pictures)) - 0.2, math.Log2(float64(last.Pictures)) + 0.3, max(0, math.Floor(20*least)/20), min(1, math.Ceil(20*most)/20)}
-	if a.y1 <= a.y0 {
-		a.y0, a.y1 = 0, 1
+	a := chart.Axes{X0: math.Log2(float64(first.Pictures)) - 0.2, X1: math.Log2(float64(last.Pictures)) + 0.3,
+		Y0: max(0, math.Floor(20*least)/20), Y1: min(1, math.Ceil(20*most)/20)}
+	if a.Y1 <= a.Y0 {
+		a.Y0, a.Y1 = 0, 1
 	}
-	c := bare(a)
+	c := chart.Bare(a)
 	c.Title, c.XName, c.YName = "accuracy and training pictures", "training pictures", "right, %"
-	for _, v := range steps(a.y0, a.y1, false) {
-		c.Y = append(c.Y, tick{a.y(v), percent(v)})
+	for _, v := range chart.Steps(a.Y0, a.Y1, false) {
+		c.Y = append(c.Y, chart.Tick{At: a.Y(v), Text: chart.Percent(v)})
 	}
 	var x, y []float64
 	for _, s := range l.Sizes {
 		at := math.Log2(float64(s.Pictures))
 		x, y = append(x, at), append(y, s.Accuracy.Value)
-		c.X = append(c.X, tick{a.x(at), fmt.Sprint(s.Pictures)})
-		c.Points = append(c.Points, point{X: a.x(at), Y: a.y(s.Accuracy.Value), Low: a.y(s.Accuracy.Low), High: a.y(s.Accuracy.High), R: 4,
+		c.X = append(c.X, chart.Tick{At: a.X(at), Text: fmt.Sprint(s.Pictures)})
+		c.Points = append(c.Points, chart.Point{X: a.X(at), Y: a.Y(s.Accuracy.Value), Low: a.Y(s.Accuracy.Low), High: a.Y(s.Accuracy.High), R: 4,
 			Text: fmt.Sprintf("%d pictures: %v", s.Pictures, s.Accuracy)})
 	}
-	c.Lines = []curve{a.trace("", x, y)}
+	c.Lines = []chart.Trace{a.Trace("", x, y)}
 	return c
 }

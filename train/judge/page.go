@@ -15,13 +15,14 @@ import (
 	"gleaner/classify/prep"
 	"gleaner/model"
 	"gleaner/model/bundle"
+	"gleaner/train/chart"
 	"gleaner/train/eval"
 )
 
 //go:embed page.html
 var pageHTML string
 
-var page = template.Must(Parts().New("page").Parse(pageHTML))
+var page = template.Must(chart.Parts().New("page").Parse(pageHTML))
 
 // Bounds of the page.
 const (
@@ -36,9 +37,9 @@ type view struct {
 	Shown    []eval.Class // that have pictures or were answered
 	Heat     []heatRow    // nil: too many classes
 	Confused []confused
-	Charts   []*Chart
-	Run      []*Chart // of the training run
-	Grown    *Chart   // accuracy against the number of training pictures; nil: not known
+	Charts   []*chart.Chart
+	Run      []*chart.Chart // of the training run
+	Grown    *chart.Chart   // accuracy against the number of training pictures; nil: not known
 	Limits   []limits
 	Errors   []mistake
 }

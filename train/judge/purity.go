@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"gleaner/train/chart"
 	"gleaner/train/eval"
 )
 
@@ -61,7 +62,7 @@ func (r *Report) MixText() string {
 	}
 	var parts []string
 	for _, p := range r.Mix {
-		parts = append(parts, fmt.Sprintf("%s %s %%", p.Label, percent(p.Share)))
+		parts = append(parts, fmt.Sprintf("%s %s %%", p.Label, chart.Percent(p.Share)))
 	}
 	return "the mix of classes that was stated, " + strings.Join(parts, ", ")
 }

@@ -7,6 +7,7 @@ import (
 	"text/tabwriter"
 	"unicode"
 
+	"gleaner/train/chart"
 	"gleaner/train/eval"
 )
 
@@ -84,14 +85,14 @@ func (r *Report) textPurity(p func(string, ...any)) {
 		if u.HeldOut != nil {
 			held, rejected = u.HeldOut.String(), u.RejectedOut.String()
 		}
-		p("%s %%\t%s\t%s\n", percent(u.Target), held, rejected)
+		p("%s %%\t%s\t%s\n", chart.Percent(u.Target), held, rejected)
 	}
 	if r.Temperature != nil {
 		p("(each fifth of the pictures at thresholds that were solved on the others; those below are solved on all)\n")
 	}
 	p("\nthreshold for")
 	for _, u := range r.Purity {
-		p("\t%s %%", percent(u.Target))
+		p("\t%s %%", chart.Percent(u.Target))
 	}
 	p("\n")
 	for _, k := range r.involved() {

@@ -13,14 +13,14 @@ import (
 
 	"github.com/google/renameio/v2"
 
-	"gleaner/train/judge"
+	"gleaner/train/chart"
 	"gleaner/train/runs"
 )
 
 //go:embed page.html
 var pageHTML string
 
-var page = template.Must(judge.Parts().New("sweep").Parse(pageHTML))
+var page = template.Must(chart.Parts().New("sweep").Parse(pageHTML))
 
 // Keys are what was tried, in the order of the plan.
 func (s *Sweep) Keys() (keys []string) {
@@ -67,15 +67,15 @@ func (s *Sweep) Notes() (notes []string) {
 }
 
 // Charts are the validation curves of all runs; none for cross-validations.
-func (s *Sweep) Charts() (all []*judge.Chart) {
-	var accuracy, loss []judge.Line
+func (s *Sweep) Charts() (all []*chart.Chart) {
+	var accuracy, loss []chart.Line
 	sorted := s.Sorted()
 	for i := len(sorted) - 1; i >= 0; i-- { // the best is drawn over the others
 		r := sorted[i]
 		if r.read == nil {
 			continue
 		}
-		l := judge.Line{Class: "faint", Text: r.Dir + " " + strings.Join(r.Set, " ")}
+		l := chart.Line{Class: "faint", Text: r.Dir + " " + strings.Join(r.Set, " ")}
 		if r.Number == s.Best {
 			l.Class = ""
 		}
@@ -86,7 +86,7 @@ func (s *Sweep) Charts() (all []*judge.Chart) {
 		}
 		accuracy, loss = append(accuracy, x), append(loss, y)
 	}
-	for _, c := range []*judge.Chart{judge.Curves("accuracy on validation pictures", true, accuracy), judge.Curves("loss on validation pictures", false, loss)} {
+	for _, c := range []*chart.Chart{chart.Curves("accuracy on validation pictures", true, accuracy), chart.Curves("loss on validation pictures", false, loss)} {
 		if c != nil {
 			all = append(all, c)
 		}

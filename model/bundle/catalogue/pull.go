@@ -211,7 +211,7 @@ func (e *Entry) graft(net, labels []byte) ([]byte, error) {
 		return nil, &bundle.Error{Path: e.Graft.Head, Err: bundle.ErrMismatch, Hint: "this program was built wrongly",
 			Problem: fmt.Sprintf("sha256 is %x, expected %s", s, e.Graft.SHA256)}
 	}
-	head, err := bundle.ParseHead(raw)
+	head, err := ParseHead(raw)
 	if err != nil {
 		return nil, fmt.Errorf("graft head: %w", err)
 	}
@@ -222,7 +222,7 @@ func (e *Entry) graft(net, labels []byte) ([]byte, error) {
 
 // Classifier grafts a head onto a backbone and writes the .tflite file, with the labels inside for other tools. The
 // manifest gives name and input; tensors are as in Backbone.
-func Classifier(net *flat.Model, tensors []int, m bundle.Manifest, about string, head *bundle.Head, labels []byte) ([]byte, error) {
+func Classifier(net *flat.Model, tensors []int, m bundle.Manifest, about string, head *Head, labels []byte) ([]byte, error) {
 	c, err := Backbone(net, tensors, m.Input)
 	if err != nil {
 		return nil, err

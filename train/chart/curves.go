@@ -1,4 +1,4 @@
-package judge
+package chart
 
 import (
 	_ "embed"
@@ -12,7 +12,7 @@ var partsHTML string
 
 // Parts are the templates that pages share: "style", and "chart", which takes a *Chart. Each call gives others, to add a page to.
 func Parts() *template.Template {
-	return template.Must(template.New("parts").Funcs(template.FuncMap{"percent": percent, "hundred": func(x float64) float64 { return 100 * x }}).Parse(partsHTML))
+	return template.Must(template.New("parts").Funcs(template.FuncMap{"percent": Percent, "hundred": func(x float64) float64 { return 100 * x }}).Parse(partsHTML))
 }
 
 // Line is a line through values, in the order of X. Class is "", "train" or "faint"; Text is what the line is. Mark, if not
@@ -25,41 +25,41 @@ type Line struct {
 
 // Curves draws lines over epochs: shares, 0 to 1, or losses in nats. nil where they span no two epochs.
 func Curves(title string, shares bool, lines []Line) *Chart {
-	a := axes{math.Inf(1), math.Inf(-1), 0, 0}
+	a := Axes{math.Inf(1), math.Inf(-1), 0, 0}
 	least, most := 0.9, 0.0
 	for _, l := range lines {
 		for i, y := range l.Y {
-			a.x0, a.x1 = min(a.x0, l.X[i]), max(a.x1, l.X[i])
+			a.X0, a.X1 = min(a.X0, l.X[i]), max(a.X1, l.X[i])
 			least, most = min(least, math.Floor(10*y)/10), max(most, y)
 		}
 	}
-	if !(a.x1 > a.x0) {
+	if !(a.X1 > a.X0) {
 		return nil
 	}
-	if a.y1 = 1.05 * most; shares {
-		a.y0, a.y1 = max(least, 0), 1
-	} else if !(a.y1 > 0) {
-		a.y1 = 1
+	if a.Y1 = 1.05 * most; shares {
+		a.Y0, a.Y1 = max(least, 0), 1
+	} else if !(a.Y1 > 0) {
+		a.Y1 = 1
 	}
-	c := bare(a)
+	c := Bare(a)
 	c.Title, c.XName, c.YName = title, "epoch", "right, %"
 	if shares {
-		c.Y = newChart(a).Y
+		c.Y = New(a).Y
 	} else {
 		c.YName = "nats"
-		for _, v := range steps(0, a.y1, false) {
-			c.Y = append(c.Y, tick{a.y(v), fmt.Sprintf("%g", v)})
+		for _, v := range Steps(0, a.Y1, false) {
+			c.Y = append(c.Y, Tick{a.Y(v), fmt.Sprintf("%g", v)})
 		}
 	}
-	for _, v := range steps(a.x0, a.x1, true) {
-		c.X = append(c.X, tick{a.x(v), fmt.Sprintf("%g", v)})
+	for _, v := range Steps(a.X0, a.X1, true) {
+		c.X = append(c.X, Tick{a.X(v), fmt.Sprintf("%g", v)})
 	}
 	for _, l := range lines {
-		t := a.trace(l.Class, l.X, l.Y)
+		t := a.Trace(l.Class, l.X, l.Y)
 		t.Text = l.Text
 		c.Lines = append(c.Lines, t)
 		if l.Mark != "" {
-			c.Marks = append(c.Marks, tick{a.x(l.At), l.Mark})
+			c.Marks = append(c.Marks, Tick{a.X(l.At), l.Mark})
 		}
 	}
 	return c

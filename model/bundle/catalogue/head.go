@@ -1,4 +1,4 @@
-package bundle
+package catalogue
 
 import (
 	"encoding/binary"
