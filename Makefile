@@ -14,6 +14,9 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 # Passed on to the program by `make run`, such as ARGS='--for 30s'.
 ARGS ?=
+# What make run shows, and of what.
+DEMO ?= belt
+SOURCE ?=
 # One proof or a few of them, by the start of their names, such as ONE=1-conveyor.
 ONE ?=
 # How long each fuzz target runs in `make fuzz`.
@@ -31,8 +34,8 @@ STATICCHECK := go tool -modfile=setup/tools.mod staticcheck
 help: ## List what can be made.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
-run: build ## Set up, build, and show the demo: a belt of garments being sorted. ARGS='…' goes to gleaner.
-	bin/gleaner run --demo $(ARGS)
+run: build ## Set up, build, and show a demo: DEMO=belt, masks or recycling; SOURCE= a camera, clip or folder. ARGS='…' goes to gleaner.
+	bin/gleaner run --demo=$(DEMO) $(if $(SOURCE),--source='$(SOURCE)') $(ARGS)
 
 build: setup ## Set up and build bin/gleaner.
 	$(WITH_NATIVE) go build $(BUILDFLAGS) -o bin/gleaner ./cmd/gleaner

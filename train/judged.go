@@ -67,7 +67,7 @@ func (r *run) seen(ctx context.Context, set dataset.Set, began bool) ([][]float3
 		}
 	}
 	if r.o.Probe > 0 {
-		return r.features(ctx, set, false)
+		return r.features(ctx, set, 0)
 	}
 	if err := r.net.Load(r.backend, r.first); err != nil {
 		return nil, err

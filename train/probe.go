@@ -21,15 +21,20 @@ import (
 
 // probe fits the heads on what the network's first weights make of the training pictures: the linear probe that fine-tuning does
 // well to begin with, since a head of random weights would first tear the backbone's features apart (Kumar et al., "Fine-Tuning
-// can Distort Pretrained Features", 2022). With flip=true the mirrored pictures count as well.
+// can Distort Pretrained Features", 2022). Each picture counts as it is, and with views= changed at random so many times, as in
+// training; without, flip=true adds the mirrored ones.
 func (r *run) probe(ctx context.Context) error {
 	set := r.data.Train
-	x, err := r.features(ctx, set, false)
-	if err != nil {
-		return err
+	seen := []int{0}
+	for k := range r.o.Views {
+		seen = append(seen, k+1)
 	}
-	if r.o.Flip {
-		more, err := r.features(ctx, set, true)
+	if r.o.Views == 0 && r.o.Flip {
+		seen = append(seen, mirrored)
+	}
+	var x [][]float32
+	for _, view := range seen {
+		more, err := r.features(ctx, set, view)
 		if err != nil {
 			return err
 		}
@@ -80,10 +85,13 @@ func (r *run) judgeProbe() error {
 	return weights.Save(r.folder.Best(), r.net, r.data.Heads(), r.best, row)
 }
 
-// features are what the heads are fed for the examples of a set, mirrored or as they are, from the cache where it has them. It
+// mirrored is the view in a mirror. View 0 is a picture as it is, and each above is one of its changed looks.
+const mirrored = -1
+
+// features are what the heads are fed for the examples of a set in one view, from the cache where it has them. It
 // holds those of the whole set that set is a part of, so that all parts share them, and is keyed by the network and its first
 // weights, the pictures and how they become numbers.
-func (r *run) features(ctx context.Context, set dataset.Set, mirror bool) ([][]float32, error) {
+func (r *run) features(ctx context.Context, set dataset.Set, view int) ([][]float32, error) {
 	whole := set
 	var index []int // nil: all of whole
 	for part, ok := set.(*dataset.Subset); ok; part, ok = whole.(*dataset.Subset) {
@@ -97,15 +105,18 @@ func (r *run) features(ctx context.Context, set dataset.Set, mirror bool) ([][]f
 	}
 	path := ""
 	if dir, err := os.UserCacheDir(); err == nil {
-		path = filepath.Join(dir, "gleaner", "features", r.featuresKey(whole, mirror)+".features")
+		path = filepath.Join(dir, "gleaner", "features", r.featuresKey(whole, view)+".features")
 	}
 	all, err := features.Keep(path, whole.Len(), func() ([][]float32, error) {
 		r.tell.note(fmt.Sprintf("the backbone looks at %d pictures, once: what it sees is kept in the cache", whole.Len()))
 		if err := r.net.Load(r.backend, r.first); err != nil {
 			return nil, err
 		}
-		if mirror {
+		switch {
+		case view == mirrored:
 			return r.look(ctx, step.Mirrored{Set: whole})
+		case view > 0:
+			return r.look(ctx, step.Changed{Set: whole, Seed: r.o.Seed, View: uint64(view)})
 		}
 		return r.look(ctx, whole)
 	})
@@ -119,12 +130,12 @@ func (r *run) features(ctx context.Context, set dataset.Set, mirror bool) ([][]f
 	return of, nil
 }
 
-func (r *run) featuresKey(set dataset.Set, mirror bool) string {
+func (r *run) featuresKey(set dataset.Set, view int) string {
 	h := sha256.New()
 	if s, err := r.net.Summarise(); err == nil {
 		_ = s.Write(h) // a hash takes everything
 	}
-	fmt.Fprintf(h, "\n%v %v %s %T\n%+v\n%s\n", mirror, r.net.Input, r.o.Numbers, r.backend.Backend, r.data.Input, r.data.Sum)
+	fmt.Fprintf(h, "\n%v %v %s %T\n%+v\n%s\n", view, r.net.Input, r.o.Numbers, r.backend.Backend, r.data.Input, r.data.Sum)
 	var b []byte
 	for _, v := range r.net.Vars() {
 		if net.IsHead(v.Name) {
@@ -136,6 +147,9 @@ func (r *run) featuresKey(set dataset.Set, mirror bool) string {
 		}
 		fmt.Fprintf(h, "%s\n", v.Name)
 		h.Write(b)
+	}
+	if view > 0 {
+		fmt.Fprintf(h, "%d %+v\n", r.o.Seed, r.o.Changes())
 	}
 	for i := range set.Len() {
 		fmt.Fprintf(h, "%s\n", set.Name(i))

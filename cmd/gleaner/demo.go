@@ -1,12 +1,16 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"image"
 	"io"
+	"maps"
 	"net"
 	"os"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -19,33 +23,30 @@ import (
 	"gleaner/model/bundle"
 )
 
-// demoSets is the demo's configuration: the drawn belt before the motion detector and the garment classifier, with a
-// picture of each garment on the page.
-var demoSets = []string{"cameras[0].name=belt", "cameras[0].source='belt:'", "cameras[0].detect.kind=motion",
-	"cameras[0].classify.models=[garments]", "cameras[0].publish.crop=true", "mqtt.site=demo"}
-
 // demo compares what the pipeline says with what the belt knows.
 type demo struct {
 	belt *capture.Belt
 
-	mu   sync.Mutex
-	seen []capture.Seen
-	w, h int
+	mu     sync.Mutex
+	seen   []capture.Seen
+	w, h   int
+	counts map[string]int // objects by class, where nobody knows the truth
 }
 
-// runDemo runs the daemon on the drawn belt and shows on out how to watch it, and how well it does.
-func runDemo(ctx context.Context, cfg *config.Config, out, stderr io.Writer) error {
+// runDemo runs the daemon, shows on out how to watch it, and how well it does on the drawn belt, which knows the truth. about says
+// what is to be seen.
+func runDemo(ctx context.Context, cfg *config.Config, about string, out, stderr io.Writer) error {
 	if cfg.Log.Level == "info" {
 		cfg.Log.Level = "warn" // the demo's own lines say what info would
 	}
 	if err := ensureModels(ctx, cfg, stderr); err != nil {
 		return err
 	}
-	d := &demo{}
+	d := &demo{counts: map[string]int{}}
 	ready := make(chan daemon.Addresses, 1)
 	ctx, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
-	wg.Go(func() { d.tell(ctx, ready, out) })
+	wg.Go(func() { d.tell(ctx, about, ready, out) })
 	defer wg.Wait()
 	defer cancel() // before the wait: it ends the lines
 	return daemon.Run(ctx, cfg.Options, daemon.RunOptions{Log: newLog(stderr, cfg.Log), Version: version,
@@ -99,6 +100,7 @@ func (d *demo) verdict(o event.Object) {
 	if o.Verdict == event.Class {
 		label = o.Class
 	}
+	d.counts[cmp.Or(label, "unsure")]++
 	box := image.Rect(int(float64(o.Box[0])*float64(d.w)), int(float64(o.Box[1])*float64(d.h)),
 		int(float64(o.Box[2])*float64(d.w)), int(float64(o.Box[3])*float64(d.h)))
 	if len(d.seen) >= keepSeen {
@@ -133,7 +135,7 @@ func (d *demo) truth() *web.Truth {
 
 // tell prints the three lines that say how to watch, and then the counts: in place on a terminal, else every five
 // seconds on a line of their own.
-func (d *demo) tell(ctx context.Context, ready <-chan daemon.Addresses, out io.Writer) {
+func (d *demo) tell(ctx context.Context, about string, ready <-chan daemon.Addresses, out io.Writer) {
 	var a daemon.Addresses
 	select {
 	case <-ctx.Done():
@@ -141,7 +143,7 @@ func (d *demo) tell(ctx context.Context, ready <-chan daemon.Addresses, out io.W
 	case a = <-ready:
 	}
 	host, port, _ := net.SplitHostPort(a.Broker)
-	fmt.Fprintf(out, "A belt of garments is being sorted. Watch it:\n")
+	fmt.Fprintf(out, "%s Watch it:\n", about)
 	fmt.Fprintf(out, "  page     http://%s/\n", a.Web)
 	fmt.Fprintf(out, "  results  mosquitto_sub -h %s -p %s -t '%s/cam/+/object'\n", host, port, a.Topics)
 	fmt.Fprintf(out, "  stop     Ctrl-C\n")
@@ -165,10 +167,26 @@ func (d *demo) tell(ctx context.Context, ready <-chan daemon.Addresses, out io.W
 func (d *demo) line(out io.Writer, begin, end string) {
 	r, ok := d.score()
 	if !ok {
+		d.tally(out, begin, end)
 		return
 	}
 	fmt.Fprintf(out, "%s%d passed, %d counted (%d missed, %d twice), %d right = %.1f %%%s",
 		begin, r.Objects, r.Counted, r.Missed, r.Doubled, r.Right, 100*float64(r.Right)/float64(max(1, r.Counted)), end)
+}
+
+// tally says how many objects of each class there were, the most frequent first.
+func (d *demo) tally(out io.Writer, begin, end string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var parts []string
+	for _, class := range slices.SortedFunc(maps.Keys(d.counts), func(a, b string) int {
+		return cmp.Or(d.counts[b]-d.counts[a], strings.Compare(a, b))
+	}) {
+		parts = append(parts, fmt.Sprintf("%d %s", d.counts[class], class))
+	}
+	if len(parts) > 0 {
+		fmt.Fprintf(out, "%s%s%s", begin, strings.Join(parts, ", "), end)
+	}
 }
 
 // isTerminal reports whether w is a terminal, as far as can be told without asking the system for its settings.

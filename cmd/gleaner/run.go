@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -14,18 +16,25 @@ import (
 
 func newRun(restore func()) *cobra.Command {
 	var f configFlags
-	var demo bool
+	var demo, source string
 	var length time.Duration
 	c := &cobra.Command{
 		Use:   "run",
 		Short: "Be the daemon: cameras in, verdicts out",
 		Long: `Open every camera of the configuration, sort what they see and publish the verdicts, until a signal comes.
-With --demo, a drawn belt with real garments is sorted, and the program says how to watch.`,
+With --demo, a drawn belt with real garments is sorted, and the program says how to watch; --demo=masks and
+--demo=recycling look at the first camera, or at what --source names: an address, a clip or a folder of pictures.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			var sets []string
-			if demo {
-				sets = demoSets
+			var kind demoKind
+			if demo != "" {
+				var err error
+				if kind, sets, err = findDemo(demo, source); err != nil {
+					return err
+				}
+			} else if source != "" {
+				return &badInput{errors.New("--source is of --demo; a configuration names its cameras' sources itself")}
 			}
 			cfg, err := f.load(sets...)
 			if err != nil {
@@ -43,14 +52,16 @@ With --demo, a drawn belt with real garments is sorted, and the program says how
 			// From the first signal on, a second one ends the process at once.
 			stopWatching := context.AfterFunc(c.Context(), restore)
 			defer stopWatching()
-			if demo {
-				return runDemo(ctx, cfg, c.OutOrStdout(), c.ErrOrStderr())
+			if demo != "" {
+				return runDemo(ctx, cfg, kind.about, c.OutOrStdout(), c.ErrOrStderr())
 			}
 			return runDaemon(ctx, cfg, c.ErrOrStderr())
 		},
 	}
 	f.add(c)
-	c.Flags().BoolVar(&demo, "demo", false, "sort the drawn belt")
+	c.Flags().StringVar(&demo, "demo", "", "show the program at work: "+strings.Join(demoNames(), ", "))
+	c.Flags().Lookup("demo").NoOptDefVal = demoKinds[0].name
+	c.Flags().StringVar(&source, "source", "", "with --demo: a camera's address, a clip or a folder of pictures")
 	c.Flags().DurationVar(&length, "for", 0, "stop after this time, such as 30s (0: never)")
 	return c
 }

@@ -32,6 +32,9 @@ type Augment struct {
 	// Noise is the greatest standard deviation, as a share of 255, 0 to 1, of the Gaussian noise of a picture, drawn for each value
 	// by itself.
 	Noise float64
+	// Ground gives what lies beyond the edge of a picture that was turned, shrunk or moved a colour drawn for each picture, as what
+	// things lie on has; without, it is black.
+	Ground bool
 }
 
 // Check tells what is wrong with the numbers.
@@ -56,7 +59,7 @@ func (a Augment) Check() error {
 
 // samples tells whether pixels are mixed out of several, so that warp does the work; apply only moves them.
 func (a *Augment) samples() bool {
-	return a.Rotate > 0 || a.Zoom > 0 || a.Shear > 0 || a.Blur > 0 || a.Hue > 0 || a.Saturation > 0 || a.Noise > 0
+	return a.Rotate > 0 || a.Zoom > 0 || a.Shear > 0 || a.Blur > 0 || a.Hue > 0 || a.Saturation > 0 || a.Noise > 0 || a.Ground
 }
 
 // apply writes the changed picture src, h rows of w pixels with c values each, as numbers by the table of each channel.

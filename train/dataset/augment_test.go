@@ -67,7 +67,7 @@ func TestWarpOfNothing(t *testing.T) {
 			a := Augment{Flip: seed > 0, Shift: int(seed % 4), Cutout: int(seed % 3)}
 			want, got := make([]float32, len(src)), make([]float32, len(src))
 			a.apply(want, src, w, h, c, &table, rand.New(rand.NewPCG(seed, 1)))
-			a.warp(got, src, frame{w, h, c, 0, &table}, rand.New(rand.NewPCG(seed, 1)))
+			a.warp(got, src, frame{w: w, h: h, c: c, table: &table}, rand.New(rand.NewPCG(seed, 1)))
 			if !slices.Equal(want, got) {
 				t.Fatalf("%v, %+v: %v, want %v", s, a, got, want)
 			}
@@ -88,7 +88,7 @@ func TestTurnsByHand(t *testing.T) {
 		1, 2, 3,
 		4, 5, 6,
 		7, 8, 9}
-	f := frame{3, 3, 1, 0, identity()}
+	f := frame{w: 3, h: 3, c: 1, table: identity()}
 	for _, c := range []struct {
 		name string
 		m    affine
@@ -113,7 +113,7 @@ func TestTurnsByHand(t *testing.T) {
 	four := big
 	for range 4 {
 		var b []byte
-		for _, v := range moved(four, frame{640, 640, 3, 0, identity()}, about(640, 640, 90, 1, 0, false, 0, 0)) {
+		for _, v := range moved(four, frame{w: 640, h: 640, c: 3, table: identity()}, about(640, 640, 90, 1, 0, false, 0, 0)) {
 			b = append(b, byte(v))
 		}
 		four = b
@@ -131,7 +131,7 @@ func tryWarp(a Augment, src []byte, f frame, seed uint64) []float32 {
 }
 
 func TestNoise(t *testing.T) {
-	f := frame{64, 64, 1, 0, identity()}
+	f := frame{w: 64, h: 64, c: 1, table: identity()}
 	src := slices.Repeat([]byte{128}, 64*64)
 	mean, most := 0.0, 0.0
 	for seed := range uint64(200) {
@@ -152,7 +152,7 @@ func TestNoise(t *testing.T) {
 }
 
 func TestHue(t *testing.T) {
-	f := frame{16, 16, 3, 0, identity()}
+	f := frame{w: 16, h: 16, c: 3, table: identity()}
 	var gray []byte
 	for v := range 256 {
 		gray = append(gray, byte(v), byte(v), byte(v))
@@ -191,7 +191,7 @@ func TestHue(t *testing.T) {
 			}
 		}
 	}
-	one := frame{16, 16, 1, 0, identity()}
+	one := frame{w: 16, h: 16, c: 1, table: identity()}
 	if got := tryWarp(a, gray[:256], one, 1); got[77] != float32(gray[77]) {
 		t.Error("a picture of one channel changes")
 	}
@@ -200,7 +200,7 @@ func TestHue(t *testing.T) {
 // TestBlur: a bright point becomes a horizontal line of at most the length, with the same sum; in any direction, also others.
 func TestBlur(t *testing.T) {
 	const n = 31
-	f, src := frame{n, n, 1, 0, identity()}, make([]byte, n*n)
+	f, src := frame{w: n, h: n, c: 1, table: identity()}, make([]byte, n*n)
 	src[n/2*n+n/2] = 255
 	upright := 0
 	for seed := range uint64(60) {
@@ -250,7 +250,7 @@ func TestAugmentRefuses(t *testing.T) {
 
 // TestWarpAllocatesNothing per picture.
 func TestWarpAllocatesNothing(t *testing.T) {
-	f, src, dst := frame{16, 16, 3, 0, identity()}, noisy(16, 16, 3), make([]float32, 16*16*3)
+	f, src, dst := frame{w: 16, h: 16, c: 3, table: identity()}, noisy(16, 16, 3), make([]float32, 16*16*3)
 	a := Augment{Flip: true, Shift: 2, Cutout: 4, Erase: 0.5, Brightness: 0.1, Contrast: 0.1, Rotate: 20, Zoom: 0.2, Shear: 0.1, Blur: 3,
 		BlurAny: true, Hue: 10, Saturation: 0.3, Noise: 0.05}
 	r := rand.New(rand.NewPCG(1, 1))
@@ -262,7 +262,7 @@ func TestWarpAllocatesNothing(t *testing.T) {
 }
 
 func BenchmarkWarp(b *testing.B) {
-	f, src, dst := frame{160, 160, 3, 0, identity()}, noisy(160, 160, 3), make([]float32, 160*160*3)
+	f, src, dst := frame{w: 160, h: 160, c: 3, table: identity()}, noisy(160, 160, 3), make([]float32, 160*160*3)
 	r := rand.New(rand.NewPCG(1, 1))
 	for name, a := range map[string]Augment{"geometry": {Rotate: 20, Zoom: 0.2}, "all": {Rotate: 20, Zoom: 0.2, Shear: 0.1, Blur: 4, Hue: 10, Contrast: 0.2, Noise: 0.02}} {
 		b.Run(name, func(b *testing.B) {
@@ -270,5 +270,35 @@ func BenchmarkWarp(b *testing.B) {
 				a.warp(dst, src, f, r)
 			}
 		})
+	}
+}
+
+// TestGround shrinks a white picture: its corners are of one colour, which every picture draws anew, and the
+// middle stays white.
+func TestGround(t *testing.T) {
+	const n = 16
+	src := make([]byte, n*n*3)
+	for i := range src {
+		src[i] = 255
+	}
+	f := frame{w: n, h: n, c: 3, table: identity()}
+	seen := map[[3]float32]bool{}
+	for seed := range uint64(20) {
+		a := Augment{Zoom: 0.5, Ground: true}
+		v := tryWarp(a, src, f, seed)
+		if tryWarp(Augment{Zoom: 0.5}, src, f, seed)[0] > 0 {
+			continue // it was made larger, or hardly smaller
+		}
+		if mid := v[3*(n*n/2+n/2)]; mid != 255 {
+			t.Fatalf("seed %d: the middle is %g", seed, mid)
+		}
+		first, last := [3]float32(v[:3]), [3]float32(v[len(v)-3:])
+		if first != last {
+			t.Errorf("seed %d: one corner is %v, another %v", seed, first, last)
+		}
+		seen[first] = true
+	}
+	if len(seen) < 5 {
+		t.Errorf("%d colours in 20 pictures", len(seen))
 	}
 }

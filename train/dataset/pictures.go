@@ -281,7 +281,7 @@ func (p *Pictures) Input(dst []float32, i int, r *rand.Rand) error {
 		if p.input.Colour == "bgr" {
 			red = 2
 		}
-		p.augment.warp(dst, src, frame{w, h, c, red, &p.table}, r)
+		p.augment.warp(dst, src, frame{w: w, h: h, c: c, red: red, table: &p.table}, r)
 	default:
 		p.augment.apply(dst, src, w, h, c, &p.table, r)
 	}

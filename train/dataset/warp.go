@@ -10,6 +10,7 @@ type frame struct {
 	w, h, c int
 	red     int              // which channel of three is red; blue is the other end
 	table   *[3][256]float32 // the number of a value, by channel
+	ground  [3]uint64        // what lies beyond the edge, by channel, 0 to 255
 }
 
 // affine maps a pixel of the changed picture to where it lies in the original: x' = xx·x + xy·y + x0, y' = yx·x + yy·y + y0, in
@@ -80,9 +81,14 @@ func (a *Augment) drawChange(f frame, r *rand.Rand) change {
 
 // warp writes the changed picture src as numbers, in one pass: each pixel is looked up where the affine map says, between its four
 // neighbours (bilinear), then its colours, its light and its noise change, in the order in which a camera adds them. Beyond the
-// edge all is black.
+// edge all is black, or of one colour that is drawn.
 func (a *Augment) warp(dst []float32, src []byte, f frame, r *rand.Rand) {
 	ch := a.drawChange(f, r)
+	if a.Ground {
+		for k := range f.c {
+			f.ground[k] = uint64(r.IntN(256))
+		}
+	}
 	ch.fill(dst, src, f, r)
 	a.cut(dst, f.w, f.h, f.c, r)
 }
@@ -137,6 +143,9 @@ func (f *frame) add(sum *[3]uint64, src []byte, fx, fy int64) {
 		return
 	}
 	if ix < -1 || iy < -1 || ix >= f.w || iy >= f.h {
+		for k := range f.c {
+			sum[k] += fixedOne * f.ground[k]
+		}
 		return
 	}
 	for k := range f.c {
@@ -144,10 +153,10 @@ func (f *frame) add(sum *[3]uint64, src []byte, fx, fy int64) {
 	}
 }
 
-// value is that of a pixel; 0 beyond the edge.
+// value is that of a pixel; the ground's beyond the edge.
 func (f *frame) value(src []byte, x, y, k int) uint64 {
 	if x < 0 || y < 0 || x >= f.w || y >= f.h {
-		return 0
+		return f.ground[k]
 	}
 	return uint64(src[(y*f.w+x)*f.c+k])
 }

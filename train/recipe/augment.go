@@ -13,13 +13,13 @@ import (
 // sets are the named sets of changes to training pictures. The doc of the option augment spells them out; a test compares.
 var sets = map[string]string{
 	"none":  "",
-	"belt":  "flip=true rotate=180 shift=2 zoom=0.1 brightness=0.1 contrast=0.2 saturation=0.2 blur=4 noise=0.02",
+	"belt":  "flip=true rotate=180 shift=2 zoom=0.1 brightness=0.1 contrast=0.2 saturation=0.2 blur=4 noise=0.02 ground=random",
 	"kiosk": "flip=true rotate=10 shift=2 zoom=0.15 shear=0.1 brightness=0.2 contrast=0.2 hue=5 saturation=0.2 blur=2 direction=any noise=0.02",
 }
 
 // changes are the keys that a set decides; those it does not name are set to change nothing.
 var changes = []string{"flip=false", "shift=0", "rotate=0", "zoom=0", "shear=0", "cutout=0", "erase=0", "brightness=0", "contrast=0", "hue=0",
-	"saturation=0", "blur=0", "direction=horizontal", "noise=0"}
+	"saturation=0", "blur=0", "direction=horizontal", "noise=0", "ground=black"}
 
 // applySet sets all keys that change training pictures as a named set has them.
 func (o *Options) applySet(name string) error {
@@ -72,10 +72,11 @@ func (o *Options) SetAll(assignments []string) error {
 	return nil
 }
 
-func (o *Options) augment() dataset.Augment {
+// Changes are what is done to training pictures at random.
+func (o *Options) Changes() dataset.Augment {
 	return dataset.Augment{Flip: o.Flip, Shift: o.Shift, Cutout: o.Cutout, Erase: o.Erase, Brightness: o.Brightness, Contrast: o.Contrast,
 		Rotate: o.Rotate, Zoom: o.Zoom, Shear: o.Shear, Blur: o.Blur, BlurAny: o.Direction == "any", Hue: o.Hue, Saturation: o.Saturation,
-		Noise: o.Noise}
+		Noise: o.Noise, Ground: o.Ground == "random"}
 }
 
 // Feed is how an epoch's batches for training are made: shuffled, whole, balanced and mixed as the options say. Where it begins and

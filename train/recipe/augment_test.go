@@ -29,7 +29,7 @@ func TestSets(t *testing.T) {
 		if !reflect.DeepEqual(o, want) {
 			t.Errorf("%s gives %+v", name, o)
 		}
-		if err := o.augment().Check(); err != nil {
+		if err := o.Changes().Check(); err != nil {
 			t.Error(err)
 		}
 	}

@@ -40,12 +40,12 @@ func (o *Options) Check() error {
 		within("patience", float64(o.Patience), 0, 1e6), oneOf("keep", o.Keep, "accuracy", "loss", "last"),
 		oneOf("overfit", o.Overfit, "auto", "on", "off"), oneOf("scan", o.Scan, "auto", "on", "off"),
 		within("golden", float64(o.Golden), 0, 100), oneOf("export", o.Export, "float32", "float16", "int8"),
-		within("unknown", o.Unknown, 0, 0.5),
+		within("unknown", o.Unknown, 0, 0.5), within("views", float64(o.Views), 0, 100),
 		oneOf("numbers", o.Numbers, "float32", "tf32", "bf16"),
-		oneOf("direction", o.Direction, "", "horizontal", "any"), oneOf("augment", o.Augment, "", "none", "belt", "kiosk"),
+		oneOf("direction", o.Direction, "", "horizontal", "any"), oneOf("ground", o.Ground, "", "black", "random"), oneOf("augment", o.Augment, "", "none", "belt", "kiosk"),
 		within("mixup", o.Mixup, 0, 100), oneOf("balance", o.Balance, "", "none", "weights", "over", "under"),
 		oneOf("device", o.Device, "auto", "cpu", "cuda", "ref"), within("threads", float64(o.Threads), 0, 4096), within("workers", float64(o.Workers), 0, 4096),
-		o.augment().Check(), o.checkStart(), o.checkEnsemble(),
+		o.Changes().Check(), o.checkStart(), o.checkEnsemble(),
 	} {
 		if err != nil {
 			return err
@@ -75,6 +75,8 @@ func (o *Options) checkStart() error {
 		return fmt.Errorf("quantise=%d: not 0, nor 2 to 16", o.Quantise)
 	case o.Epochs == 0 && o.Probe == 0:
 		return errors.New("epochs=0: nothing would be learnt; probe=0.01 fits the heads on the network as it begins")
+	case o.Views > 0 && o.Probe == 0:
+		return fmt.Errorf("views=%d: only probe= looks so often; probe=0.01 fits the heads before training", o.Views)
 	case o.Probe > 0 && o.Units > 0:
 		return fmt.Errorf("probe=%g fits heads without a hidden layer: leave units=%d out", o.Probe, o.Units)
 	case o.Probe > 0 && o.Quantise != 0:

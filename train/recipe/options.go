@@ -36,7 +36,7 @@ type Options struct {
 	Std    []float64 `json:"std" doc:"what it is then divided by"`
 	Cache  int       `json:"cache" doc:"MB of sized pictures that are kept in memory; the others are decoded each time"`
 
-	Augment    string  `json:"augment" doc:"a named set of changes to training pictures, which keys that are given as well override: none, belt (flip=true rotate=180 shift=2 zoom=0.1 brightness=0.1 contrast=0.2 saturation=0.2 blur=4 noise=0.02) or kiosk (flip=true rotate=10 shift=2 zoom=0.15 shear=0.1 brightness=0.2 contrast=0.2 hue=5 saturation=0.2 blur=2 direction=any noise=0.02)"`
+	Augment    string  `json:"augment" doc:"a named set of changes to training pictures, which keys that are given as well override: none, belt (flip=true rotate=180 shift=2 zoom=0.1 brightness=0.1 contrast=0.2 saturation=0.2 blur=4 noise=0.02 ground=random) or kiosk (flip=true rotate=10 shift=2 zoom=0.15 shear=0.1 brightness=0.2 contrast=0.2 hue=5 saturation=0.2 blur=2 direction=any noise=0.02)"`
 	Flip       bool    `json:"flip" doc:"mirror training pictures, one time in two"`
 	Shift      int     `json:"shift" doc:"move training pictures by up to so many pixels each way"`
 	Rotate     float64 `json:"rotate" doc:"turn training pictures by up to so many degrees each way, 0 to 180"`
@@ -51,6 +51,7 @@ type Options struct {
 	Blur       float64 `json:"blur" doc:"motion blur of training pictures, of a length up to so many pixels, 0 to 64"`
 	Direction  string  `json:"direction" doc:"of blur: horizontal, as on a belt, or any"`
 	Noise      float64 `json:"noise" doc:"greatest standard deviation of a sensor's noise in training pictures, 0 to 1 of the range"`
+	Ground     string  `json:"ground" doc:"what lies beyond the edge of training pictures that are turned, shrunk or moved: black, or random (a colour drawn for each, as a belt has)"`
 
 	Mixup   float64 `json:"mixup" doc:"mix pairs of training pictures and their labels at shares drawn from Beta(a, a) (mix-up): the a, such as 0.2, up to 100; 0: not"`
 	Balance string  `json:"balance" doc:"of classes with few and with many training pictures: none, weights (in the loss, so that each class weighs the same), over (each class as often as the largest in an epoch) or under (as often as the smallest)"`
@@ -66,6 +67,7 @@ type Options struct {
 	Freeze []string `json:"freeze" doc:"layers that do not learn, by the start of their names"`
 
 	Probe     float64  `json:"probe" doc:"first fit the heads on the features of the network as it begins (a linear probe: logistic regression with this much L2, such as 0.01; the features are kept in the user's cache); 0: not"`
+	Views     int      `json:"views" doc:"of probe: changed looks at each training picture, as training would see it, besides the picture as it is; 0: none, or its mirror image with flip=true"`
 	Epochs    int      `json:"epochs" doc:"passes over the training pictures; 0: what probe fits is all that is learnt"`
 	Batch     int      `json:"batch" doc:"pictures per step"`
 	Seed      uint64   `json:"seed" doc:"of all that is random: the same seed gives the same run"`
@@ -114,7 +116,7 @@ type Options struct {
 // DefaultOptions are what a key that is not set means.
 func DefaultOptions() Options {
 	return Options{
-		Val: "0.1", Fit: "letterbox", Augment: "none", Direction: "horizontal", Balance: "none", Mean: []float64{127.5}, Std: []float64{127.5}, Cache: 1024,
+		Val: "0.1", Fit: "letterbox", Augment: "none", Direction: "horizontal", Ground: "black", Balance: "none", Mean: []float64{127.5}, Std: []float64{127.5}, Cache: 1024,
 		Net: "cnn-bn", Width: 1, Epochs: 20, Batch: 32, Seed: 1, Optimiser: "adamw", Momentum: 0.9, Nesterov: true,
 		Beta1: 0.9, Beta2: 0.999, Decay: 0.01, Schedule: "cosine", Every: 10, Factor: 0.1, Wait: 3, Keep: "accuracy",
 		Overfit: "auto", Scan: "auto", Save: 500, Report: true, Golden: 8, Export: "float32", Device: "auto", Numbers: "tf32",

@@ -69,3 +69,14 @@ func (m Mirrored) Input(dst []float32, i int, _ *rand.Rand) error {
 	}
 	return nil
 }
+
+// Changed is a set of training pictures, each changed at random as in training: the same way each time for the same Seed and View.
+type Changed struct {
+	dataset.Set
+	Seed, View uint64
+}
+
+// Input writes example i, changed.
+func (c Changed) Input(dst []float32, i int, _ *rand.Rand) error {
+	return c.Set.Input(dst, i, rand.New(rand.NewPCG(c.Seed^c.View<<32, uint64(i))))
+}

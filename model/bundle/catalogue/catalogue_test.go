@@ -42,7 +42,7 @@ func TestEntriesAreComplete(t *testing.T) {
 			t.Errorf("%s: %v", e.Name, err)
 		}
 	}
-	for _, want := range []string{"ssd-oidv4", "face-short", "face-full", "garments"} {
+	for _, want := range []string{"ssd-oidv4", "face-short", "face-full", "garments", "masks", "recycling"} {
 		if !names[want] {
 			t.Errorf("%s is missing", want)
 		}
@@ -56,7 +56,7 @@ func TestPullNative(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"ssd-oidv4", "face-short", "face-full", "garments"} {
+	for _, name := range []string{"ssd-oidv4", "face-short", "face-full", "garments", "masks", "recycling"} {
 		t.Run(name, func(t *testing.T) {
 			e, err := Find(name)
 			if err != nil {
