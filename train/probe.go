@@ -30,7 +30,7 @@ func (r *run) probe(ctx context.Context) error {
 		seen = append(seen, k+1)
 	}
 	if r.o.Views == 0 && r.o.Flip {
-		seen = append(seen, mirrored)
+		seen = append(seen, step.Mirror)
 	}
 	var x [][]float32
 	for _, view := range seen {
@@ -85,9 +85,6 @@ func (r *run) judgeProbe() error {
 	return weights.Save(r.folder.Best(), r.net, r.data.Heads(), r.best, row)
 }
 
-// mirrored is the view in a mirror. View 0 is a picture as it is, and each above is one of its changed looks.
-const mirrored = -1
-
 // features are what the heads are fed for the examples of a set in one view, from the cache where it has them. It
 // holds those of the whole set that set is a part of, so that all parts share them, and is keyed by the network and its first
 // weights, the pictures and how they become numbers.
@@ -112,13 +109,7 @@ func (r *run) features(ctx context.Context, set dataset.Set, view int) ([][]floa
 		if err := r.net.Load(r.backend, r.first); err != nil {
 			return nil, err
 		}
-		switch {
-		case view == mirrored:
-			return r.look(ctx, step.Mirrored{Set: whole})
-		case view > 0:
-			return r.look(ctx, step.Changed{Set: whole, Seed: r.o.Seed, View: uint64(view)})
-		}
-		return r.look(ctx, whole)
+		return r.look(ctx, step.View(whole, view, r.o.Seed))
 	})
 	if err != nil || index == nil {
 		return all, err

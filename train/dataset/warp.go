@@ -142,12 +142,6 @@ func (f *frame) add(sum *[3]uint64, src []byte, fx, fy int64) {
 		sum[2] += a*uint64(above[2]) + b*uint64(above[5]) + c*uint64(below[2]) + d*uint64(below[5])
 		return
 	}
-	if ix < -1 || iy < -1 || ix >= f.w || iy >= f.h {
-		for k := range f.c {
-			sum[k] += fixedOne * f.ground[k]
-		}
-		return
-	}
 	for k := range f.c {
 		sum[k] += a*f.value(src, ix, iy, k) + b*f.value(src, ix+1, iy, k) + c*f.value(src, ix, iy+1, k) + d*f.value(src, ix+1, iy+1, k)
 	}

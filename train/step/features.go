@@ -51,11 +51,26 @@ func Features(ctx context.Context, b engine.Backend, n *net.Net, set dataset.Set
 	return all, nil
 }
 
-// Mirrored is a set of pictures, as they are, with left and right swapped.
-type Mirrored struct{ dataset.Set }
+// Mirror is the view of View in a mirror.
+const Mirror = -1
+
+// View is a set of training pictures in one of its views: 0 as they are, Mirror, or from 1 on one of the changed looks of each, drawn
+// as training draws them, the same each time for the same seed.
+func View(set dataset.Set, view int, seed uint64) dataset.Set {
+	switch {
+	case view == 0:
+		return set
+	case view == Mirror:
+		return mirrored{set}
+	}
+	return changed{set, seed ^ uint64(view)<<32}
+}
+
+// mirrored is a set of pictures, as they are, with left and right swapped.
+type mirrored struct{ dataset.Set }
 
 // Input writes example i, mirrored.
-func (m Mirrored) Input(dst []float32, i int, _ *rand.Rand) error {
+func (m mirrored) Input(dst []float32, i int, _ *rand.Rand) error {
 	if err := m.Set.Input(dst, i, nil); err != nil {
 		return err
 	}
@@ -70,13 +85,13 @@ func (m Mirrored) Input(dst []float32, i int, _ *rand.Rand) error {
 	return nil
 }
 
-// Changed is a set of training pictures, each changed at random as in training: the same way each time for the same Seed and View.
-type Changed struct {
+// changed is a set of training pictures, each changed at random as in training.
+type changed struct {
 	dataset.Set
-	Seed, View uint64
+	seed uint64
 }
 
 // Input writes example i, changed.
-func (c Changed) Input(dst []float32, i int, _ *rand.Rand) error {
-	return c.Set.Input(dst, i, rand.New(rand.NewPCG(c.Seed^c.View<<32, uint64(i))))
+func (c changed) Input(dst []float32, i int, _ *rand.Rand) error {
+	return c.Set.Input(dst, i, rand.New(rand.NewPCG(c.seed, uint64(i))))
 }
