@@ -113,7 +113,7 @@ func (r *run) writeBundle(ctx context.Context, m bundle.Manifest, result *Result
 	}
 	file, m.Unknown = r.unknown(ctx, file)
 	dir := r.folder.Bundle()
-	files, err := trial.Golden(context.WithoutCancel(ctx), r.folder.Dir, runs.TryFile, file, m, r.held(), r.o.Golden)
+	files, err := trial.Golden(context.WithoutCancel(ctx), r.folder.Dir, runs.TryFile, file, m, held(r.data.Joined()), r.o.Golden)
 	if err != nil {
 		return "", nil, err
 	}
@@ -136,7 +136,7 @@ func (r *run) gate(cpu engine.Backend, file []byte, kind export.Kind) (*parity.R
 		r.tell.note("WARNING: this build has no TensorFlow Lite: the bundle's file was not compared with the network")
 		return nil, nil
 	}
-	held := r.held()
+	held := held(r.data)
 	if held == nil {
 		held = r.data.Train
 	}

@@ -98,9 +98,9 @@ func first(all []*eval.Answers) *eval.Answers {
 }
 
 // held are the pictures that were not learnt from: those of the test, or else of the validation; nil: there are none.
-func (r *run) held() dataset.Set {
-	if r.data.Test != nil {
-		return r.data.Test
+func held(d *recipe.Data) dataset.Set {
+	if d.Test != nil {
+		return d.Test
 	}
-	return r.data.Val
+	return d.Val
 }

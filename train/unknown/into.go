@@ -80,6 +80,9 @@ func (f *From) into(ctx context.Context, file []byte) ([]byte, *bundle.Unknown, 
 	if err != nil {
 		return nil, nil, err
 	}
+	for i, v := range known {
+		known[i] = min(max(v, -1), 1) // the runtime's sums leave the range by their rounding
+	}
 	u.Threshold, u.Refused = Threshold(known, f.Share)
 	return file, u, nil
 }
