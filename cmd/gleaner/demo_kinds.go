@@ -61,8 +61,8 @@ func seeBelt(model, pictures string) func(string) ([]string, error) {
 
 // seeFaces asks of every face what it wears.
 func seeFaces(source string) ([]string, error) {
-	sets := []string{"cameras[0].name=kiosk", "cameras[0].detect.kind=face", "cameras[0].detect.model=face-full", "cameras[0].classify.models=[masks]",
-		"cameras[0].classify.shape=square", "cameras[0].classify.margin=0.1"}
+	sets := []string{"cameras[0].name=kiosk", "cameras[0].detect.kind=face", "cameras[0].detect.model=face-full", "cameras[0].detect.min_score=0.3",
+		"cameras[0].classify.models=[masks]", "cameras[0].classify.margin=0"}
 	if st, err := os.Stat(source); err == nil && st.IsDir() {
 		return append(sets, fmt.Sprintf("cameras[0].source=%q", "images:"+source), "cameras[0].loop=true"), nil
 	}
