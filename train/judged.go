@@ -81,7 +81,7 @@ func (r *run) keep(result *Result) error {
 	return r.folder.End(result, result.at(result.Validated), result.at(result.Answers), func(kind string, i int) string { return sets[kind].Name(i) })
 }
 
-// at is what the bundle answers for the first head; nil where there is none.
+// at is what the bundle answers, all heads joined, at its temperature; nil where there is nothing.
 func (r *Result) at(all []*eval.Answers) *eval.Answers {
 	a := first(all)
 	if a == nil || r.Temperature == 1 {
