@@ -1,6 +1,7 @@
 package sweep
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -261,25 +262,16 @@ func (s *Sweep) Sorted() []*Run {
 	all := slices.Clone(s.Runs)
 	slices.SortStableFunc(all, func(a, b *Run) int {
 		switch {
-		case a.Figures == nil || b.Figures == nil:
-			return lesser(b.Figures != nil, a.Figures != nil)
-		case a.Accuracy.Value != b.Accuracy.Value:
-			return lesser(b.Accuracy.Value > a.Accuracy.Value, a.Accuracy.Value > b.Accuracy.Value)
+		case a.Figures == nil && b.Figures == nil:
+			return 0
+		case a.Figures == nil:
+			return 1
+		case b.Figures == nil:
+			return -1
 		}
-		return lesser(b.Loss < a.Loss, a.Loss < b.Loss)
+		return cmp.Or(cmp.Compare(b.Accuracy.Value, a.Accuracy.Value), cmp.Compare(a.Loss, b.Loss))
 	})
 	return all
-}
-
-// lesser is 1 where the first holds, -1 where the second does, else 0.
-func lesser(after, before bool) int {
-	switch {
-	case after == before:
-		return 0
-	case after:
-		return 1
-	}
-	return -1
 }
 
 func (s *Sweep) best() *Run {
