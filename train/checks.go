@@ -94,6 +94,22 @@ func (r *run) plainFeed() *dataset.Feed {
 	return dataset.NewFeed(plain{r.data.Train}, as)
 }
 
+// measureBatches is how many batches statistics and ranges are measured on.
+const measureBatches = 30
+
+// plainBatches yields the pictures of the first batches of plainFeed, until one cannot be read.
+func (r *run) plainBatches(yield func([]float32) bool) {
+	feed := r.plainFeed()
+	defer feed.Close()
+	for range min(measureBatches, r.perEpoch) {
+		b, err := feed.Next()
+		if err != nil || !yield(b.X) {
+			return
+		}
+		feed.Release(b)
+	}
+}
+
 // one does one step and waits for it.
 func (r *run) one(b *dataset.Batch, step int, rate float64) (float64, error) {
 	if err := r.train.Start(b, step, rate); err != nil {

@@ -181,25 +181,14 @@ func (r *run) begin(ctx context.Context) error {
 // prepare completes the first weights with what only pictures tell: the statistics of fresh normalisations, and the ranges of
 // activations that go through int8.
 func (r *run) prepare() error {
-	batches := func(yield func([]float32) bool) {
-		feed := r.plainFeed()
-		defer feed.Close()
-		for range min(measureBatches, r.perEpoch) {
-			b, err := feed.Next()
-			if err != nil || !yield(b.X) {
-				return
-			}
-			feed.Release(b)
-		}
-	}
 	var err error
 	if r.o.Norms {
-		if r.first, err = r.net.FitNorms(r.backend, r.first, r.o.Batch, batches); err != nil {
+		if r.first, err = r.net.FitNorms(r.backend, r.first, r.o.Batch, r.plainBatches); err != nil {
 			return err
 		}
 	}
 	if r.o.Quantise != 0 {
-		if r.first, err = r.net.Calibrate(r.backend, r.first, r.o.Batch, batches); err != nil {
+		if r.first, err = r.net.Calibrate(r.backend, r.first, r.o.Batch, r.plainBatches); err != nil {
 			return err
 		}
 	}
@@ -210,9 +199,6 @@ func (r *run) prepare() error {
 	}
 	return nil
 }
-
-// measureBatches is how many batches prepare looks at.
-const measureBatches = 30
 
 // start puts the first weights, and the optimiser's and the averages' first values, into the backend.
 func (r *run) start() error {
@@ -303,6 +289,11 @@ func (r *run) endEpoch(began *runs.Stopwatch) error {
 	s := &r.state
 	row := runs.Row{Epoch: s.Epoch + 1, Step: s.Step, LR: r.rate(s.Step - 1), TrainLoss: s.Loss / float64(r.perEpoch),
 		TrainAcc: float64(s.Right) / float64(max(1, s.Answers))}
+	if r.o.Settle && (r.val != nil || s.Epoch+1 == r.o.Epochs) {
+		if err := r.net.SettleNorms(r.backend, r.o.Average > 0, r.o.Batch, r.plainBatches); err != nil {
+			return err
+		}
+	}
 	if r.val != nil {
 		var err error
 		if row.ValLoss, row.ValAcc, err = r.val.Score(); err != nil {

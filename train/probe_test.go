@@ -54,6 +54,31 @@ func TestProbe(t *testing.T) {
 	}
 }
 
+// TestSettle: an epoch in which nothing is learnt from pictures that are changed a lot leaves the answers as they were where the norms'
+// statistics are measured anew, and only there.
+func TestSettle(t *testing.T) {
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	dir := garments(t, 400)
+	r, _, err := fit(t, options(t, dir, "epochs=2", "net=cnn-small"), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	after := func(more ...string) float64 {
+		t.Helper()
+		r, _, err := fit(t, options(t, dir, append([]string{"net=" + filepath.Join(r.Bundle, bundle.ModelFile), "norms=true", "units=0", "probe=0.01",
+			"lr=1e-12", "mixup=1", "contrast=0.9", "brightness=0.5", "average=0.5", "keep=last"}, more...)...), false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r.Best.ValLoss
+	}
+	probe := after("epochs=0")
+	off, settled := math.Abs(after("epochs=1")-probe), math.Abs(after("epochs=1", "settle=true")-probe)
+	if settled > off/4 {
+		t.Errorf("the probe's loss is %.4f; an epoch later it is off by %.4f, and by %.4f with the norms settled", probe, off, settled)
+	}
+}
+
 // TestCrossValidate answers each picture once, by a network that did not see it, and refuses less than two folds.
 func TestCrossValidate(t *testing.T) {
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())

@@ -163,7 +163,9 @@ func (b *Builder) norm(layer string, x *engine.Node, first, spread Init) *engine
 	gamma, beta := b.Param(layer, "gamma", Init{Fill: 1}, c), b.Param(layer, "beta", first, c)
 	mean, variance := b.Stat(layer, "mean", Init{}, c), b.Stat(layer, "var", spread, c)
 	if b.watch != nil {
-		b.watch.norm(b, layer, x, gamma, beta)
+		if y := b.watch.norm(b, layer, x, gamma, beta); y != nil {
+			return y
+		}
 	}
 	if !b.learns(layer) {
 		return b.NormInfer(layer, x, gamma, beta, b.Var(mean), b.Var(variance), normEps)

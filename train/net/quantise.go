@@ -76,29 +76,24 @@ func (b *Builder) AvgPool(layer string, x *engine.Node, w engine.Window) *engine
 
 // watch collects what a calibration wants to see of a network's values.
 type watch struct {
-	norms bool // means and variances before each batch norm, instead of ranges
-	nodes []*engine.Node
-	of    []*engine.Var // by node: the statistic that it is a sample of
-	layer []string      // by node, of norms
+	norms   bool // means and variances before each batch norm, instead of ranges
+	batch   bool // norms that learn use them, as in training
+	average bool // of the parameters' moving averages
+	nodes   []*engine.Node
+	of      []*engine.Var // by node: the statistic that it is a sample of
+	layer   []string      // by node, of norms
 }
 
 func (w *watch) add(n *engine.Node, of *engine.Var) {
 	w.nodes, w.of = append(w.nodes, n), append(w.of, of)
 }
 
-func (w *watch) norm(b *Builder, layer string, x, gamma, beta *engine.Node) {
-	if !w.norms {
-		return
-	}
-	_, mean, variance := b.BatchNorm(layer, x, gamma, beta, normEps)
-	w.nodes, w.layer = append(w.nodes, mean, variance), append(w.layer, layer, layer)
-}
-
-// run evaluates the network on batches of pictures, and calls f with what is watched after each.
+// run evaluates the network on batches of pictures, and calls f with what is watched after each. Without weights it does so with
+// those that the backend has.
 func (n *Net) run(w *watch, quantise int, b engine.Backend, weights Weights, batch int, batches iter.Seq[[]float32],
 	f func(seen [][]float32)) error {
 	g, err := engine.Build(func(g *engine.Graph) {
-		n.logits(&Builder{Graph: g, n: n, watch: w, quantise: quantise, keepWeights: true}, batch)
+		n.logits(&Builder{Graph: g, n: n, watch: w, average: w.average, quantise: quantise, keepWeights: true}, batch)
 	})
 	if err != nil {
 		return fmt.Errorf("network %s: %w", n.Name, err)
@@ -115,8 +110,10 @@ func (n *Net) run(w *watch, quantise int, b engine.Backend, weights Weights, bat
 			weights[v.Name] = make([]float32, v.Shape.Size())
 		}
 	}
-	if err := n.Load(b, weights); err != nil {
-		return err
+	if weights != nil {
+		if err := n.Load(b, weights); err != nil {
+			return err
+		}
 	}
 	r, err := b.Compile(p)
 	if err != nil {
@@ -171,56 +168,4 @@ func (n *Net) Calibrate(b engine.Backend, w Weights, batch int, batches iter.Seq
 		}
 	}
 	return out, nil
-}
-
-// FitNorms gives each batch norm the mean and the variance that its input has on the batches, and changes γ and β so that the
-// network answers as before: norms that Import put behind folded convolutions then begin where the file left off, in training
-// too. It returns the new weights; the backend's variables are w's.
-func (n *Net) FitNorms(b engine.Backend, w Weights, batch int, batches iter.Seq[[]float32]) (Weights, error) {
-	seen := &watch{norms: true}
-	var sums [][]float64 // per node: of the means; of the variances and the squared means
-	count := 0
-	err := n.run(seen, 0, b, w.shallow(), batch, batches, func(values [][]float32) {
-		if count == 0 {
-			for _, v := range values {
-				sums = append(sums, make([]float64, len(v)))
-			}
-		}
-		count++
-		for i := 0; i < len(values); i += 2 {
-			for c, m := range values[i] {
-				sums[i][c] += float64(m)
-				sums[i+1][c] += float64(values[i+1][c]) + float64(m)*float64(m)
-			}
-		}
-	})
-	if err != nil {
-		return nil, fmt.Errorf("fit the norms: %w", err)
-	}
-	if count == 0 && len(seen.nodes) > 0 {
-		return nil, fmt.Errorf("fit the norms of network %s: there are no pictures", n.Name)
-	}
-	out := w.Clone()
-	for i := 0; i < len(sums); i += 2 {
-		layer := seen.layer[i]
-		gamma, beta, mean, variance := out[layer+"/gamma"], out[layer+"/beta"], out[layer+"/mean"], out[layer+"/var"]
-		for c := range gamma {
-			m := sums[i][c] / float64(count)
-			v := max(0, sums[i+1][c]/float64(count)-m*m)
-			g := float64(gamma[c]) / math.Sqrt(float64(variance[c])+normEps)
-			beta[c] += float32(g * (m - float64(mean[c])))
-			gamma[c] = float32(g * math.Sqrt(v+normEps))
-			mean[c], variance[c] = float32(m), float32(v)
-		}
-	}
-	return out, nil
-}
-
-// shallow is a copy whose arrays are the same ones.
-func (w Weights) shallow() Weights {
-	c := make(Weights, len(w))
-	for k, v := range w {
-		c[k] = v
-	}
-	return c
 }

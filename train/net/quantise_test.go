@@ -187,67 +187,6 @@ func TestQuantisedSteps(t *testing.T) {
 	}
 }
 
-// TestFitNorms gives fresh norms the pictures' statistics: the answers stay, and in training each channel of the batch then
-// comes out as it went in.
-func TestFitNorms(t *testing.T) {
-	n, w, err := Import(every(), ImportOptions{Norms: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	b := newBackend()
-	defer b.Close()
-	x := first(noise(n, 8, 1))
-	before := answers(t, n, w, 8, x, EvalOptions{})
-	fit, err := n.FitNorms(b, w, 8, noise(n, 8, 1))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if d, s := worst(answers(t, n, fit, 8, x, EvalOptions{}), before); d > 1e-4*s {
-		t.Errorf("the answers changed by %g of %g", d, s)
-	}
-	moved := 0
-	for name := range w {
-		if strings.HasSuffix(name, "/bn/var") && !slices.Equal(w[name], fit[name]) {
-			moved++
-		}
-	}
-	if moved != 3 {
-		t.Errorf("%d norms have new statistics", moved)
-	}
-	p, err := n.Training(8, TrainOptions{Optimiser: engine.Optimiser{Kind: "sgd"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, want := range map[string]Weights{"fit": fit, "not fit": w} {
-		if err := n.Load(b, want); err != nil {
-			t.Fatal(err)
-		}
-		r, err := b.Compile(p)
-		if err != nil {
-			t.Fatal(err)
-		}
-		in := make([][]float32, len(p.Inputs))
-		for i, v := range p.Inputs {
-			in[i] = make([]float32, v.Shape.Size())
-			if v.Input == PictureInput {
-				in[i] = x
-			}
-		}
-		probabilities := make([]float32, 8*5)
-		if err := engine.Run(r, in, [][]float32{make([]float32, 1), probabilities}); err != nil {
-			t.Fatal(err)
-		}
-		r.Close()
-		d := 0.0
-		for i, z := range before {
-			d = max(d, math.Abs(float64(probabilities[i])-1/(1+math.Exp(-float64(z)))))
-		}
-		if near := d < 1e-4; near != (name == "fit") {
-			t.Errorf("in training, %s, the answers are off by %g", name, d)
-		}
-	}
-}
-
 func TestCalibrateRefuses(t *testing.T) {
 	n, err := New("cnn-small", small["cnn-small"])
 	if err != nil {

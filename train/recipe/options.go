@@ -83,6 +83,7 @@ type Options struct {
 	Clip      float64  `json:"clip" doc:"greatest joint norm of the gradients; 0: not clipped"`
 	Average   float64  `json:"average" doc:"decay of a moving average of the weights, which is what is then validated and exported, such as 0.999; 0: none"`
 	Rates     []string `json:"rates" doc:"share of the learning rate for layers by the start of their names, such as conv1:0.1,head:10; the longest start counts"`
+	Settle    bool     `json:"settle" doc:"before weights are validated or exported, measure the statistics of batch normalisations anew on training pictures as they are (precise batch norm): with strong changes, mixup or average, the running ones are off"`
 	Smoothing float64  `json:"smoothing" doc:"share of a label that is spread over all classes, 0 to 1"`
 	Gamma     float64  `json:"gamma" doc:"of the focal loss; 0: plain cross-entropy"`
 	Quantise  int      `json:"quantise" doc:"train through so many bits, as an exported int8 network computes: 8; it needs start=; 0: not"`
