@@ -155,13 +155,18 @@ func (r *run) begin(ctx context.Context) error {
 	if err := r.folder.WriteOptions(&r.o); err != nil {
 		return err
 	}
-	if err := r.prepare(); err != nil {
-		return err
+	for name, d := range r.net.First(r.o.Seed) {
+		if r.first[name] == nil {
+			r.first[name] = d
+		}
 	}
 	if r.o.Probe > 0 {
 		if err := r.probe(ctx); err != nil {
 			return err
 		}
+	}
+	if err := r.prepare(); err != nil {
+		return err
 	}
 	if err := r.start(); err != nil {
 		return err
@@ -179,7 +184,8 @@ func (r *run) begin(ctx context.Context) error {
 }
 
 // prepare completes the first weights with what only pictures tell: the statistics of fresh normalisations, and the ranges of
-// activations that go through int8.
+// activations that go through int8. Neither changes the answers; the probe comes before it, so that what it sees depends on no
+// choice of training pictures and all folds share one cache.
 func (r *run) prepare() error {
 	var err error
 	if r.o.Norms {
@@ -190,11 +196,6 @@ func (r *run) prepare() error {
 	if r.o.Quantise != 0 {
 		if r.first, err = r.net.Calibrate(r.backend, r.first, r.o.Batch, r.plainBatches); err != nil {
 			return err
-		}
-	}
-	for name, d := range r.net.First(r.o.Seed) {
-		if r.first[name] == nil {
-			r.first[name] = d
 		}
 	}
 	return nil
