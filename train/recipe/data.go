@@ -113,7 +113,7 @@ func (d *Data) deal(ctx context.Context, o *Options, all labelled, further func(
 	case share == 0:
 		d.Train = all
 	default:
-		first, second, err := dataset.Split(all, share, o.Seed)
+		first, second, err := dealVal(ctx, all, share, o.Seed, !idx(o.Data))
 		if err != nil {
 			return err
 		}

@@ -33,7 +33,7 @@ type folded struct{ train, val, test *dataset.Subset }
 // dealFold deals the pictures for one fold of a cross-validation. What belongs together, one group, one source or near copies,
 // stays in one part, in the fold as in what is cut from the rest for validation.
 func dealFold(ctx context.Context, all labelled, part, parts int, val float64, seed uint64) (*folded, error) {
-	examples, cluster, err := kinship(ctx, all)
+	examples, cluster, err := kinship(ctx, all, true)
 	if err != nil {
 		return nil, err
 	}
@@ -57,24 +57,51 @@ func dealFold(ctx context.Context, all labelled, part, parts int, val float64, s
 	for _, i := range f.train.Index {
 		rest, kin = append(rest, examples[i]), append(kin, cluster[i])
 	}
-	piece, err := split.Parts(rest, kin, []float64{1 - val, val}, seed)
-	if err != nil {
-		return nil, err
-	}
-	from := f.train.Index
-	f.train, f.val = &dataset.Subset{Set: all}, &dataset.Subset{Set: all}
-	for at, i := range from {
-		if piece[at] == 1 {
-			f.val.Index = append(f.val.Index, i)
-		} else {
-			f.train.Index = append(f.train.Index, i)
-		}
-	}
-	return f, nil
+	f.train, f.val, err = cut(f.train, rest, kin, val, seed)
+	return f, err
 }
 
-// kinship says of each picture its class, group and source, as split wants them, and the cluster of near copies that it is in.
-func kinship(ctx context.Context, all labelled) (examples []pack.Example, cluster []int, err error) {
+// cut takes a share of a part for validation. By example, kin is its cluster.
+func cut(from *dataset.Subset, examples []pack.Example, kin []int, val float64, seed uint64) (train, rest *dataset.Subset, err error) {
+	piece, err := split.Parts(examples, kin, []float64{1 - val, val}, seed)
+	if err != nil {
+		return nil, nil, err
+	}
+	train, rest = &dataset.Subset{Set: from.Set}, &dataset.Subset{Set: from.Set}
+	for at, i := range from.Index {
+		if piece[at] == 1 {
+			rest.Index = append(rest.Index, i)
+		} else {
+			train.Index = append(train.Index, i)
+		}
+	}
+	return train, rest, nil
+}
+
+// copiesLimit is how many pictures are looked at for near copies before a training: more take minutes.
+const copiesLimit = 20_000
+
+// dealVal takes a share of all pictures for validation. Near copies, groups and sources stay on one side: weights that are chosen by
+// pictures as good as known are the wrong ones, and look better than they are. Where nothing belongs together each class has its share
+// exactly. In idx files, which are drawn sets of small pictures, and above copiesLimit no copies are looked for.
+func dealVal(ctx context.Context, all labelled, val float64, seed uint64, look bool) (train, rest *dataset.Subset, err error) {
+	examples, cluster, err := kinship(ctx, all, look && val > 0 && all.Len() <= copiesLimit)
+	if err != nil {
+		return nil, nil, err
+	}
+	if val == 0 || split.Single(examples, cluster) {
+		return dataset.Split(all, val, seed)
+	}
+	every := &dataset.Subset{Set: all}
+	for i := range all.Len() {
+		every.Index = append(every.Index, i)
+	}
+	return cut(every, examples, cluster, val, seed)
+}
+
+// kinship says of each picture its class, group and source, as split wants them, and the cluster of near copies that it is in; nil
+// where they are not looked for.
+func kinship(ctx context.Context, all labelled, look bool) (examples []pack.Example, cluster []int, err error) {
 	n := all.Len()
 	examples = make([]pack.Example, n)
 	for i := range examples {
@@ -87,6 +114,9 @@ func kinship(ctx context.Context, all labelled) (examples []pack.Example, cluste
 		}
 		e.Source.Path = all.Name(i)
 		e.Source.SHA256 = sha256.Sum256([]byte(e.Source.Path))
+	}
+	if !look {
+		return examples, nil, nil
 	}
 	hashes, flat, err := similar.HashesOf(ctx, n, all.Picture)
 	if err != nil {

@@ -87,6 +87,50 @@ func drawn(t *testing.T, n int) string {
 	return dir
 }
 
+// TestValidation keeps near copies on one side of val=, and gives each class its share where there are none.
+func TestValidation(t *testing.T) {
+	dir := drawn(t, 20)
+	open := func() *Data {
+		t.Helper()
+		o := set(t, "data="+dir, "out=x", "size=16", "val=0.25")
+		d, err := Open(t.Context(), &o, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	d := open()
+	trained := map[string]bool{}
+	for i := range d.Train.Len() {
+		trained[shown(d.Train.Name(i))] = true
+	}
+	for i := range d.Val.Len() {
+		if trained[shown(d.Val.Name(i))] {
+			t.Errorf("%s validates, and its copy trains", d.Val.Name(i))
+		}
+	}
+	if n := dataset.Counts(d.Val, 0); d.Train.Len()+d.Val.Len() != 80 || n[0] != 10 || n[1] != 10 {
+		t.Errorf("%d pictures train, %v validate", d.Train.Len(), n)
+	}
+	copies, err := filepath.Glob(filepath.Join(dir, "*", "*-1.png"))
+	if err != nil || len(copies) != 40 {
+		t.Fatal(copies, err)
+	}
+	for _, path := range copies {
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := dataset.Counts(open().Val, 0); n[0] != 5 || n[1] != 5 {
+		t.Errorf("without copies %v validate", n)
+	}
+}
+
+// shown is what a picture of drawn shows, whatever its size.
+func shown(name string) string {
+	return strings.TrimSuffix(strings.TrimSuffix(name, "-0.png"), "-1.png")
+}
+
 // TestFolds deals near copies into one part of a cross-validation, and every picture into one test.
 func TestFolds(t *testing.T) {
 	dir := drawn(t, 20)
@@ -108,11 +152,11 @@ func TestFolds(t *testing.T) {
 				t.Errorf("%s of fold %d has %v pictures of the classes", name, part, c)
 			}
 			for i := range s.Len() {
-				shown := strings.TrimSuffix(strings.TrimSuffix(s.Name(i), "-0.png"), "-1.png")
-				if at[shown] != "" && at[shown] != name {
-					t.Errorf("fold %d: copies of %s are in %s and %s", part, shown, at[shown], name)
+				what := shown(s.Name(i))
+				if at[what] != "" && at[what] != name {
+					t.Errorf("fold %d: copies of %s are in %s and %s", part, what, at[what], name)
 				}
-				at[shown] = name
+				at[what] = name
 				if name == "test" {
 					tested[s.Name(i)]++
 				}

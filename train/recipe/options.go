@@ -21,7 +21,7 @@ type Options struct {
 	Recipe string `json:"recipe" doc:"keys that go together, which keys that are given as well override: clothing, masks, recycling, watches or weather, or a file with a key=value per line"`
 
 	Data string `json:"data" doc:"training pictures: a data set file of gleaner data import, a folder with a sub-folder per class, a list file, an idx file, or a folder of idx files"`
-	Val  string `json:"val" doc:"validation: a share of data, 0 to 0.9, or pictures of their own, named as data is"`
+	Val  string `json:"val" doc:"validation: a share of data, 0 to 0.9, of which near copies, groups and crops of one picture stay on one side, or pictures of their own, named as data is"`
 	Test string `json:"test" doc:"pictures that measure the best weights, once, at the end; those of a folder of idx files come by themselves; none: no test"`
 	Fold string `json:"fold" doc:"for cross-validation: 2/5 measures on the second of five parts and trains on the others; near copies and groups stay in one part"`
 	Out  string `json:"out" doc:"the run's folder: options, log, checkpoint, best weights, bundle"`

@@ -69,6 +69,11 @@ func units(examples []pack.Example, cluster []int) []unit {
 	return all
 }
 
+// Single tells whether no two examples belong together; cluster may be nil.
+func Single(examples []pack.Example, cluster []int) bool {
+	return len(units(examples, cluster)) == len(examples)
+}
+
 // Parts deals the examples into parts of the given shares, which sum to 1 or less (the rest goes to the first). Units are
 // dealt biggest first, and by the seed among those of one size, each to the part that lacks most of the unit's rarest class:
 // the iterative stratification of Sechidis et al. 2011. It returns each example's part.
