@@ -11,7 +11,7 @@
 // activations, and Training with Quantise 8 learns with the rounding of the file. quantise.go says what is rounded.
 //
 // Layers of a file are named trunk/TENSOR, heads head/NAME; FitNorms makes fresh norms behind a file's convolutions start as
-// the file is. Summary prints a network as a table.
+// the file is, and SettleNorms measures them anew for weights that have learnt. Summary prints a network as a table.
 //
 // How a network is run is in train/engine; how it is trained, and on what, in train; how it is written, in train/export.
 //

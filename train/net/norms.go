@@ -12,12 +12,12 @@ import (
 // network answers as before: norms that Import put behind folded convolutions then begin where the file left off, in training
 // too. It returns the new weights; the backend's variables are w's.
 func (n *Net) FitNorms(b engine.Backend, w Weights, batch int, batches iter.Seq[[]float32]) (Weights, error) {
-	seen, of, err := n.measure(&watch{norms: true}, b, w, batch, batches)
+	layers, of, err := n.measure(&watch{norms: true}, b, w, batch, batches)
 	if err != nil {
 		return nil, err
 	}
 	out := w.Clone()
-	for i, layer := range seen {
+	for i, layer := range layers {
 		gamma, beta, mean, variance := out[layer+"/gamma"], out[layer+"/beta"], out[layer+"/mean"], out[layer+"/var"]
 		for c := range gamma {
 			m, v := of[i].mean[c], of[i].variance[c]

@@ -78,7 +78,7 @@ func (b *Builder) AvgPool(layer string, x *engine.Node, w engine.Window) *engine
 type watch struct {
 	norms   bool // means and variances before each batch norm, instead of ranges
 	batch   bool // norms that learn use them, as in training
-	average bool // of the parameters' moving averages
+	average bool // the parameters are their moving averages
 	nodes   []*engine.Node
 	of      []*engine.Var // by node: the statistic that it is a sample of
 	layer   []string      // by node, of norms
