@@ -3,6 +3,7 @@ package net
 import (
 	"fmt"
 	"iter"
+	"maps"
 	"math"
 
 	"gleaner/train/engine"
@@ -62,7 +63,7 @@ type moments struct{ mean, variance []float64 }
 func (n *Net) measure(seen *watch, b engine.Backend, w Weights, batch int, batches iter.Seq[[]float32]) (layers []string, of []moments, err error) {
 	var sums []moments // of the means; of the variances and the squared means
 	count := 0
-	err = n.run(seen, 0, b, w.shallow(), batch, batches, func(values [][]float32) {
+	err = n.run(seen, 0, b, maps.Clone(w), batch, batches, func(values [][]float32) {
 		for i := 0; i < len(values); i += 2 {
 			if count == 0 {
 				sums = append(sums, moments{make([]float64, len(values[i])), make([]float64, len(values[i]))})
@@ -100,16 +101,4 @@ func (w *watch) norm(b *Builder, layer string, x, gamma, beta *engine.Node) *eng
 		return nil
 	}
 	return y
-}
-
-// shallow is a copy whose arrays are the same ones.
-func (w Weights) shallow() Weights {
-	if w == nil {
-		return nil
-	}
-	c := make(Weights, len(w))
-	for k, v := range w {
-		c[k] = v
-	}
-	return c
 }

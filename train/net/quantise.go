@@ -3,6 +3,7 @@ package net
 import (
 	"fmt"
 	"iter"
+	"maps"
 	"math"
 	"strings"
 
@@ -140,7 +141,7 @@ func (n *Net) run(w *watch, quantise int, b engine.Backend, weights Weights, bat
 // weights w has on the batches (batch pictures each, as the input PictureInput takes them). It returns w with the ranges, for
 // training and evaluation with Quantise. The backend's variables are w's afterwards. Fold the network first.
 func (n *Net) Calibrate(b engine.Backend, w Weights, batch int, batches iter.Seq[[]float32]) (Weights, error) {
-	out, seen := w.shallow(), &watch{}
+	out, seen := maps.Clone(w), &watch{}
 	count, low, high := 0, []float32{}, []float32{}
 	err := n.run(seen, 8, b, out, batch, batches, func(ranges [][]float32) {
 		for i, r := range ranges {

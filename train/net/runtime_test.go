@@ -4,6 +4,7 @@ package net
 
 import (
 	"encoding/binary"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -359,7 +360,7 @@ func TestQuantisedFilesAgree(t *testing.T) {
 
 // withRanges are a file's weights with a range for the new layers behind it.
 func withRanges(n imported) Weights {
-	w := n.w.shallow()
+	w := maps.Clone(n.w)
 	for _, v := range n.Vars() {
 		if w[v.Name] == nil {
 			w[v.Name] = make([]float32, v.Shape.Size())
