@@ -25,20 +25,16 @@ import (
 // training; without, flip=true adds the mirrored ones.
 func (r *run) probe(ctx context.Context) error {
 	set := r.data.Train
-	seen := []int{0}
-	for k := range r.o.Views {
-		seen = append(seen, k+1)
-	}
-	if r.o.Views == 0 && r.o.Flip {
-		seen = append(seen, step.Mirror)
-	}
 	var x [][]float32
-	for _, view := range seen {
+	for _, view := range step.Views(&r.o) {
 		more, err := r.features(ctx, set, view)
 		if err != nil {
 			return err
 		}
 		x = append(x, more...)
+	}
+	if r.o.Squares > 0 {
+		return r.probeSquares(x, set)
 	}
 	weights := r.o.ClassWeights(set)
 	for h, head := range r.net.Heads {
@@ -61,6 +57,41 @@ func (r *run) probe(ctx context.Context) error {
 		}
 		w, b := net.HeadVars(head.Name)
 		r.first[w], r.first[b] = m.Affine()
+	}
+	return nil
+}
+
+// probeSquares fits heads that have squares on the features of a set in all its looks.
+func (r *run) probeSquares(x [][]float32, set dataset.Set) error {
+	q, err := linear.NewQuadratic(x)
+	if err != nil {
+		return err
+	}
+	v, c := net.SquaresVars()
+	r.first[v], r.first[c] = nil, nil
+	weights := r.o.ClassWeights(set)
+	units, before := r.net.Var(c).Shape[0], 0
+	for h, head := range r.net.Heads {
+		labels, by := make([]int, len(x)), []float64(nil)
+		for i := range x {
+			labels[i] = set.Label(i%set.Len(), h)
+			if weights != nil {
+				by = append(by, float64(weights[h][max(0, labels[i])]))
+			}
+		}
+		fit, err := q.Fit(labels, head.Classes, set.Len(), r.o.Squares, by, r.o.Probe)
+		if err != nil {
+			return fmt.Errorf("head %s: %w", head.Name, err)
+		}
+		r.first[v], r.first[c] = append(r.first[v], fit.V...), append(r.first[c], fit.C...)
+		// The head sees its own units; the other heads' it may learn to see.
+		w, b := net.HeadVars(head.Name)
+		r.first[b], r.first[w] = fit.B, make([]float32, head.Classes*units)
+		own := len(fit.C)
+		for k := range head.Classes {
+			copy(r.first[w][k*units+before:], fit.W[k*own:(k+1)*own])
+		}
+		before += own
 	}
 	return nil
 }
@@ -124,7 +155,11 @@ func (r *run) features(ctx context.Context, set dataset.Set, view int) ([][]floa
 func (r *run) featuresKey(set dataset.Set, view int) string {
 	h := sha256.New()
 	if s, err := r.net.Summarise(); err == nil {
-		_ = s.Write(h) // a hash takes everything
+		for _, l := range s.Layers {
+			if !net.IsHead(l.Name) {
+				fmt.Fprintf(h, "%s %s %v\n", l.Name, l.Kind, l.Out)
+			}
+		}
 	}
 	fmt.Fprintf(h, "\n%v %v %s %T\n%+v\n%s\n", view, r.net.Input, r.o.Numbers, r.backend.Backend, r.data.Input, r.data.Sum)
 	var b []byte

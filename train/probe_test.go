@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"gleaner/model/bundle"
+	"gleaner/train/runs"
 )
 
 // TestProbe fits heads on the network as it begins: far better than chance, the same each time, and the second time with features
@@ -51,6 +52,59 @@ func TestProbe(t *testing.T) {
 	}
 	if spoilt, _ := probed("epochs=1", "lr=5", "clip=0"); spoilt.Best != first.Best {
 		t.Errorf("an epoch that spoils the probe: %+v is the best, and the probe was %+v", spoilt.Best, first.Best)
+	}
+}
+
+// TestSquares: heads with squares are fitted and written as plain ones are, learn on, and go through int8.
+func TestSquares(t *testing.T) {
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	dir := garments(t, 1300)
+	r, _, err := fit(t, options(t, dir, "epochs=2", "net=cnn-small"), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	backbone := "net=" + filepath.Join(r.Bundle, bundle.ModelFile)
+	on := func(more ...string) *Result {
+		t.Helper()
+		r, notes, err := fit(t, options(t, dir, append([]string{backbone, "units=0", "squares=8", "keep=last", "val=0.5"}, more...)...), false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(notes, "the file beside the network") && !strings.Contains(notes, "no TensorFlow Lite") {
+			t.Errorf("the file was not compared: %s", notes)
+		}
+		return r
+	}
+	fitted := on("epochs=0", "probe=0.03")
+	plain := on("epochs=0", "probe=0.01", "squares=0")
+	if fitted.Best.ValAcc < plain.Best.ValAcc-0.03 {
+		t.Errorf("squares: %.3f right, plain heads: %.3f", fitted.Best.ValAcc, plain.Best.ValAcc)
+	}
+	tuned := on("epochs=1", "probe=0.03", "lr=0.0005")
+	if tuned.Best.ValAcc < fitted.Best.ValAcc-0.05 {
+		t.Errorf("%.3f right, and %.3f after an epoch", fitted.Best.ValAcc, tuned.Best.ValAcc)
+	}
+	start := "start=" + filepath.Join(filepath.Dir(tuned.Bundle), runs.BestFile)
+	if r := on("epochs=1", start, "quantise=8", "export=int8", "lr=0.0005"); r.Best.ValAcc < tuned.Best.ValAcc-0.05 {
+		t.Errorf("int8: %.3f right, and %.3f before", r.Best.ValAcc, tuned.Best.ValAcc)
+	}
+}
+
+// TestSquaresOfTwoHeads: each of two heads answers by its own squares.
+func TestSquaresOfTwoHeads(t *testing.T) {
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	data := soiled(t, 360, 1)
+	r, notes, err := fit(t, ruled(t, data), false)
+	if err != nil {
+		t.Fatal(err, notes)
+	}
+	o := ruled(t, data, "net="+filepath.Join(r.Bundle, bundle.ModelFile), "units=0", "squares=6", "probe=0.03", "epochs=0", "drop=0", "test="+soiled(t, 300, 2))
+	r, notes, err = fit(t, o, false)
+	if err != nil {
+		t.Fatal(err, notes)
+	}
+	if r.TestAcc < 0.7 || len(r.Answers[0].Labels) != 4 {
+		t.Errorf("%.3f right of %v; %s", r.TestAcc, r.Answers[0].Labels, notes)
 	}
 }
 

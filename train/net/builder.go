@@ -217,6 +217,20 @@ func (b *Builder) AllLogits(x *engine.Node) (logits []*engine.Node) {
 	return logits
 }
 
+// SquareLogits is AllLogits behind a hidden layer of so many units with h-swish, which all heads share (train/linear.Hidden).
+func (b *Builder) SquareLogits(x *engine.Node, units int) (logits []*engine.Node) {
+	x = b.Flatten("features", x)
+	b.features = x
+	u := b.Dense(squaresLayer, x, units, HSwish)
+	for _, h := range b.n.Heads {
+		logits = append(logits, b.Logits(h, u))
+	}
+	return logits
+}
+
+// squaresLayer is a part of the heads.
+const squaresLayer = headPrefix + "hidden/squares"
+
 // Drop is a dropout: in training a share rate of the elements is left out.
 func (b *Builder) Drop(layer string, x *engine.Node, rate float64) *engine.Node {
 	if !b.training || rate == 0 {

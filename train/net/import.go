@@ -20,8 +20,10 @@ type ImportOptions struct {
 	// Heads are new ones on the features, which are averaged over the picture where they are a map. None: the file's own
 	// classifier stays, as the head "class".
 	Heads []Head
-	Units int     // of a hidden layer before the heads; 0: none
-	Drop  float64 // dropout before the heads, [0, 1)
+	Units int // of a hidden layer before the heads; 0: none
+	// Squares are the units of a hidden layer with h-swish, which is a part of the heads; 0: none.
+	Squares int
+	Drop    float64 // dropout before the heads, [0, 1)
 	// Freeze names layers that do not learn, by prefix: "trunk/" is all that comes from the file.
 	Freeze []string
 	// Norms puts a batch norm behind each convolution of the file. It answers as the file does until training begins; FitNorms
@@ -40,8 +42,8 @@ const trunkPrefix = "trunk/"
 //
 // An operator that is not known here, or that has no gradient, is an error that names it and its tensor.
 func Import(m *flat.Model, o ImportOptions) (*Net, Weights, error) {
-	if o.Drop < 0 || o.Drop >= 1 || o.Units < 0 {
-		return nil, nil, fmt.Errorf("import: a dropout of %g and %d hidden units are not possible", o.Drop, o.Units)
+	if o.Drop < 0 || o.Drop >= 1 || o.Units < 0 || o.Squares < 0 || o.Units > 0 && o.Squares > 0 {
+		return nil, nil, fmt.Errorf("import: a dropout of %g, %d hidden units and %d squares are not possible", o.Drop, o.Units, o.Squares)
 	}
 	if o.Name == "" {
 		o.Name = "import"
@@ -213,7 +215,11 @@ func (im *importer) build(b *Builder, x *engine.Node) []*engine.Node {
 	if im.o.Units > 0 {
 		x = b.Dense("hidden", x, im.o.Units, Relu)
 	}
-	return b.AllLogits(b.Drop("drop", x, im.o.Drop))
+	x = b.Drop("drop", x, im.o.Drop)
+	if im.o.Squares > 0 {
+		return b.SquareLogits(x, im.o.Squares)
+	}
+	return b.AllLogits(x)
 }
 
 // averaged is a map's mean over the picture; vectors stay.

@@ -64,8 +64,8 @@ func (im *importer) back(tensor int, through ...int) int {
 
 // classifier is the tensor with the logits of the file's own classifier.
 func (im *importer) classifier() (end, error) {
-	if im.o.At != "" || im.o.Units != 0 || im.o.Drop != 0 {
-		return end{}, fmt.Errorf("a cut, hidden units and dropout are for new heads, and none is named")
+	if im.o.At != "" || im.o.Units != 0 || im.o.Drop != 0 || im.o.Squares != 0 {
+		return end{}, fmt.Errorf("a cut, hidden units, squares and dropout are for new heads, and none is named")
 	}
 	if len(im.g.Outputs) != 1 {
 		return end{}, fmt.Errorf("the file has %d outputs and is no classifier: name new heads for its features", len(im.g.Outputs))

@@ -141,6 +141,9 @@ func (n *Net) Features(batch int) (*engine.Program, error) {
 // HeadVars are the names of the weights [classes C] and the bias [classes] of the layer that makes a head's logits of the features.
 func HeadVars(head string) (w, b string) { return headPrefix + head + "/w", headPrefix + head + "/b" }
 
+// SquaresVars are the names of the weights [units C] and the bias [units] of the hidden layer of SquareLogits.
+func SquaresVars() (w, b string) { return squaresLayer + "/w", squaresLayer + "/b" }
+
 // IsHead tells whether a variable belongs to a head, and not to what its features are computed by.
 func IsHead(name string) bool { return strings.HasPrefix(name, headPrefix) }
 

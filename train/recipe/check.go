@@ -79,6 +79,12 @@ func (o *Options) checkStart() error {
 		return fmt.Errorf("views=%d: only probe= looks so often; probe=0.01 fits the heads before training", o.Views)
 	case o.Probe > 0 && o.Units > 0:
 		return fmt.Errorf("probe=%g fits heads without a hidden layer: leave units=%d out", o.Probe, o.Units)
+	case o.Squares < 0 || o.Squares > mostSquares:
+		return fmt.Errorf("squares=%d: not in 0 to %d", o.Squares, mostSquares)
+	case o.Squares > 0 && (o.Units > 0 || !strings.HasSuffix(strings.ToLower(o.Net), ".tflite")):
+		return fmt.Errorf("squares=%d: they stand on the features of a .tflite file, and in the place of units=", o.Squares)
+	case o.Squares > 0 && o.Probe == 0 && o.Start == "":
+		return fmt.Errorf("squares=%d: probe= fits them, such as probe=0.03", o.Squares)
 	case o.Probe > 0 && o.Quantise != 0:
 		return fmt.Errorf("probe=%g begins a training and quantise=%d ends one: they are two runs", o.Probe, o.Quantise)
 	}
@@ -103,6 +109,9 @@ func (o *Options) checkEnsemble() error {
 	}
 	return nil
 }
+
+// mostSquares of a class is all that the directions which they are found in can tell (train/linear.Quadratic).
+const mostSquares = 256
 
 func needed(key, value string) error {
 	if value == "" {

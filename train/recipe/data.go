@@ -15,6 +15,7 @@ import (
 	"gleaner/model/joint"
 	"gleaner/train/dataset"
 	"gleaner/train/engine"
+	"gleaner/train/linear"
 	"gleaner/train/net"
 	"gleaner/train/weights"
 )
@@ -235,6 +236,16 @@ func Network(o *Options, input engine.Shape, heads []dataset.Head) (*net.Net, ne
 	return n, w, n.Freeze(o.Freeze...)
 }
 
+// hidden is how many units squares= makes for heads.
+func (o *Options) hidden(heads []net.Head) (units int) {
+	for _, h := range heads {
+		if o.Squares > 0 {
+			units += linear.Units(h.Classes, o.Squares)
+		}
+	}
+	return units
+}
+
 func (o *Options) plainNetwork(input engine.Shape, heads []net.Head) (*net.Net, net.Weights, error) {
 	if strings.HasSuffix(strings.ToLower(o.Net), ".tflite") {
 		m, err := flat.ReadFile(o.Net)
@@ -243,7 +254,7 @@ func (o *Options) plainNetwork(input engine.Shape, heads []net.Head) (*net.Net, 
 		}
 		name := strings.TrimSuffix(filepath.Base(o.Net), filepath.Ext(o.Net))
 		n, w, err := net.Import(m, net.ImportOptions{Name: name, At: o.Cut, Input: input, Heads: heads, Units: o.Units, Drop: max(o.Drop, 0),
-			Norms: o.Norms, Seed: o.Seed})
+			Norms: o.Norms, Seed: o.Seed, Squares: o.hidden(heads)})
 		if err != nil {
 			return nil, nil, fmt.Errorf("net=%s: %w", o.Net, err)
 		}

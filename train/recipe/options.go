@@ -56,15 +56,16 @@ type Options struct {
 	Mixup   float64 `json:"mixup" doc:"mix pairs of training pictures and their labels at shares drawn from Beta(a, a) (mix-up): the a, such as 0.2, up to 100; 0: not"`
 	Balance string  `json:"balance" doc:"of classes with few and with many training pictures: none, weights (in the loss, so that each class weighs the same), over (each class as often as the largest in an epoch) or under (as often as the smallest)"`
 
-	Net    string   `json:"net" doc:"the network: a preset's name, or a .tflite file, whose layers go on learning under a new head"`
-	Cut    string   `json:"cut" doc:"of a .tflite file: the tensor behind which the new head comes, or several with commas between them, which are averaged and joined; empty: the features before its own classifier"`
-	Norms  bool     `json:"norms" doc:"of a .tflite file: fresh batch normalisation behind each convolution"`
-	Start  string   `json:"start" doc:"weights to begin with, in place of random ones: the best.safetensors of another run with the same network"`
-	Width  float64  `json:"width" doc:"multiplies the channels, where the network has it"`
-	Depth  int      `json:"depth" doc:"blocks per stage, where the network has it; 0: its own"`
-	Units  int      `json:"units" doc:"units of the hidden layer, where the network has one; 0: its own"`
-	Drop   float64  `json:"drop" doc:"dropout rate before the head; 0: the network's own, negative: none"`
-	Freeze []string `json:"freeze" doc:"layers that do not learn, by the start of their names"`
+	Net     string   `json:"net" doc:"the network: a preset's name, or a .tflite file, whose layers go on learning under a new head"`
+	Cut     string   `json:"cut" doc:"of a .tflite file: the tensor behind which the new head comes, or several with commas between them, which are averaged and joined; empty: the features before its own classifier"`
+	Norms   bool     `json:"norms" doc:"of a .tflite file: fresh batch normalisation behind each convolution"`
+	Start   string   `json:"start" doc:"weights to begin with, in place of random ones: the best.safetensors of another run with the same network"`
+	Width   float64  `json:"width" doc:"multiplies the channels, where the network has it"`
+	Depth   int      `json:"depth" doc:"blocks per stage, where the network has it; 0: its own"`
+	Units   int      `json:"units" doc:"units of the hidden layer, where the network has one; 0: its own"`
+	Squares int      `json:"squares" doc:"of a .tflite file's new head: so many squares per class, such as 32, by which it also sees which features come together; probe= fits them, and with some thousands of pictures they tell more apart than a plain head does; 0: a plain head"`
+	Drop    float64  `json:"drop" doc:"dropout rate before the head; 0: the network's own, negative: none"`
+	Freeze  []string `json:"freeze" doc:"layers that do not learn, by the start of their names"`
 
 	Probe     float64  `json:"probe" doc:"first fit the heads on the features of the network as it begins (a linear probe: logistic regression with this much L2, such as 0.01; the features are kept in the user's cache); 0: not"`
 	Views     int      `json:"views" doc:"of probe: changed looks at each training picture, as training would see it, besides the picture as it is; 0: none, or its mirror image with flip=true"`

@@ -54,6 +54,18 @@ func Features(ctx context.Context, b engine.Backend, n *net.Net, set dataset.Set
 // Mirror is the view of View in a mirror.
 const Mirror = -1
 
+// Views are those in which the probe sees each picture: as it is, and views= others, or else its mirror image, where training would
+// see it.
+func Views(o *recipe.Options) (views []int) {
+	for k := range o.Views + 1 {
+		views = append(views, k)
+	}
+	if o.Views == 0 && o.Flip {
+		views = append(views, Mirror)
+	}
+	return views
+}
+
 // View is a set of training pictures in one of its views: 0 as they are, Mirror, or from 1 on one of the changed looks of each, drawn
 // as training draws them, the same each time for the same seed.
 func View(set dataset.Set, view int, seed uint64) dataset.Set {

@@ -16,6 +16,8 @@ import (
 	"slices"
 
 	"gonum.org/v1/gonum/mat"
+
+	"gleaner/train/linear"
 )
 
 // What the score keeps: training pictures, at most, and directions. That is 1 MB of a file, and half a million multiplications for a
@@ -23,6 +25,7 @@ import (
 const (
 	bankPictures = 2000
 	directions   = 128
+	rounds       = 6 // of the search for the directions
 )
 
 // Score is the familiarity of pictures by their features: about the greatest cosine between them and those of a picture in the bank.
@@ -66,7 +69,7 @@ func New(features [][]float32) (*Score, error) {
 		return nil, errors.New("the network's features are 0 for all pictures")
 	}
 	x = x.Slice(0, n, 0, s.width).(*mat.Dense)
-	kept, _ := principal(x, directions)
+	kept, _ := linear.Principal(x, directions, rounds)
 	var inside mat.Dense
 	inside.Mul(x, kept)
 	for i := range n {
@@ -132,6 +135,9 @@ func normalise(v []float64) bool {
 	}
 	return true
 }
+
+// tiny is what counts as no length at all.
+const tiny = 1e-12
 
 func float32s(m *mat.Dense) []float32 {
 	rows, columns := m.Dims()

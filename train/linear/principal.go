@@ -1,4 +1,4 @@
-package unknown
+package linear
 
 import (
 	"math"
@@ -8,16 +8,13 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// Of the search for principal directions: how many further ones are followed, and how often, so that the wanted ones come out well.
-const (
-	furtherDirections = 16
-	rounds            = 6
-)
+// furtherDirections are followed beside the wanted ones, so that these come out well.
+const furtherDirections = 16
 
-// principal finds the d directions [D d] in which the rows of x [n D] vary the most, the greatest first, and the variances, by
+// Principal finds the d directions [D d] in which the rows of x [n D] vary the most, the greatest first, and the variances, by
 // subspace iteration from a fixed random start (Halko, Martinsson and Tropp, "Finding Structure with Randomness", 2011, algorithm
-// 4.4). The rows have a mean of 0. There may be fewer than d.
-func principal(x *mat.Dense, d int) (directions *mat.Dense, variances []float64) {
+// 4.4) in so many rounds: three find about the directions, six find them well. The rows have a mean of 0. There may be fewer than d.
+func Principal(x *mat.Dense, d, rounds int) (directions *mat.Dense, variances []float64) {
 	n, width := x.Dims()
 	most := min(n, width)
 	k := min(d+furtherDirections, most)
@@ -76,7 +73,7 @@ const tiny = 1e-12
 func descending(s *mat.SymDense) ([]float64, *mat.Dense) {
 	var e mat.EigenSym
 	if !e.Factorize(s, true) {
-		panic("unknown: a symmetric matrix of finite numbers has no eigenvalues") // LAPACK's loop always ends on such
+		panic("linear: a symmetric matrix of finite numbers has no eigenvalues") // LAPACK's loop always ends on such
 	}
 	n := s.SymmetricDim()
 	var v mat.Dense
