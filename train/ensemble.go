@@ -43,10 +43,19 @@ func (r *run) dropCandidates() error {
 	return r.folder.KeepCandidates(r.state.Candidates)
 }
 
-// elect decides whose answers the bundle gives: those of the best weights, or the mean of the candidates that are best together
-// on the validation pictures. The backend has the best weights afterwards.
+// elect decides whose answers the bundle gives: those of the best weights, or the mean of them and the probe, or of the candidates that
+// are best together on the validation pictures. The backend has the best weights afterwards.
 func (r *run) elect(result *Result, m *bundle.Manifest) error {
 	r.voters = []net.Weights{r.best}
+	if r.o.WithProbe && r.state.Best.Epoch > 0 {
+		w, err := weights.Load(r.folder.Candidate(0), r.net, r.data.Heads())
+		if err != nil {
+			return err
+		}
+		r.voters, result.Ensemble = append(r.voters, w), []int{r.state.Best.Epoch, 0}
+		m.Source = "the probe joined with what learnt on from it, " + m.Source
+		m.Accuracy, m.AccuracyOn = 0, "" // that was the best alone
+	}
 	candidates := r.state.Candidates
 	if len(candidates) > 0 {
 		var all []net.Weights

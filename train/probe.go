@@ -96,8 +96,14 @@ func (r *run) probeSquares(x [][]float32, set dataset.Set) error {
 	return nil
 }
 
-// judgeProbe says how good the probe is. Its weights are the best until an epoch's are better, and where none follows.
+// judgeProbe says how good the probe is. Its weights are the best until an epoch's are better, and where none follows; with withprobe=
+// they are kept beside the best ones.
 func (r *run) judgeProbe() error {
+	if r.o.WithProbe {
+		if err := weights.Save(r.folder.Candidate(0), r.net, r.data.Heads(), r.first, runs.Row{}); err != nil {
+			return err
+		}
+	}
 	var row runs.Row
 	if r.val != nil {
 		var err error

@@ -5,6 +5,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -105,6 +106,37 @@ func TestSquaresOfTwoHeads(t *testing.T) {
 	}
 	if r.TestAcc < 0.7 || len(r.Answers[0].Labels) != 4 {
 		t.Errorf("%.3f right of %v; %s", r.TestAcc, r.Answers[0].Labels, notes)
+	}
+}
+
+// TestWithProbe: the bundle's answers are the mean of the probe's and of those that an epoch later are given, and it says so.
+func TestWithProbe(t *testing.T) {
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	dir := garments(t, 400)
+	of := func(more ...string) (*Result, *bundle.Bundle) {
+		t.Helper()
+		r, _, err := fit(t, options(t, dir, append([]string{"units=0", "probe=0.01", "keep=last"}, more...)...), false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := bundle.Open(r.Bundle)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r, b
+	}
+	probe, _ := of("epochs=0")
+	tuned, _ := of("epochs=1")
+	joined, b := of("epochs=1", "withprobe=true")
+	if !slices.Equal(joined.Ensemble, []int{1, 0}) || !strings.Contains(b.Manifest.Source, "the probe joined") || b.Manifest.Accuracy < 0.5 {
+		t.Errorf("of %v: the bundle is %+v", joined.Ensemble, b.Manifest)
+	}
+	for i, p := range joined.Validated[0].P {
+		for k, v := range p {
+			if want := (probe.Validated[0].P[i][k] + tuned.Validated[0].P[i][k]) / 2; math.Abs(float64(v-want)) > 1e-5 {
+				t.Fatalf("picture %d, class %d: %g, and the mean is %g", i, k, v, want)
+			}
+		}
 	}
 }
 

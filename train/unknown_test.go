@@ -1,6 +1,7 @@
 package train
 
 import (
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -21,11 +22,17 @@ func TestUnknown(t *testing.T) {
 	}
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	dir := garments(t, 400)
+	first, _, err := fit(t, options(t, dir, "net=cnn-small", "epochs=1"), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	backbone := filepath.Join(first.Bundle, bundle.ModelFile)
 	for _, c := range []struct {
 		name string
 		keys []string
 	}{
 		{"a probe, float32", []string{"units=0", "probe=0.01", "epochs=0"}},
+		{"squares", []string{"net=" + backbone, "units=0", "probe=0.03", "squares=4", "epochs=0"}},
 		{"float16", []string{"epochs=1", "export=float16"}},
 		{"an ensemble", []string{"net=cnn-small", "ensemble=4", "epochs=6", "lr=0.01", "schedule=constant"}},
 	} {

@@ -97,6 +97,10 @@ func (o *Options) checkStart() error {
 // checkEnsemble tells what is wrong with keeping several checkpoints.
 func (o *Options) checkEnsemble() error {
 	switch {
+	case o.WithProbe && (o.Probe == 0 || o.Epochs == 0):
+		return errors.New("withprobe=true: it joins what probe= fits and what epochs= then learn, and one of them is 0")
+	case o.WithProbe && o.Ensemble > 0:
+		return fmt.Errorf("withprobe=true: ensemble=%d counts the probe among its checkpoints anyway", o.Ensemble)
 	case o.Ensemble < 0 || o.Ensemble > 8:
 		return fmt.Errorf("ensemble=%d: not in 0 to 8", o.Ensemble)
 	case o.Ensemble < 2:

@@ -14,7 +14,7 @@ const Output = "familiarity"
 // that output's number. Of several networks that answer together it is what the first one's head is fed with. The score computes in
 // float32 whatever the rest computes in; its constants are kept as float16, which changes a cosine by less than 1e-3.
 func (s *Score) Append(m *flat.Model) (output int, err error) {
-	x, err := features(m)
+	x, err := features(m, s.width)
 	if err != nil {
 		return 0, fmt.Errorf("the score of unknown objects: %w", err)
 	}
@@ -50,14 +50,14 @@ func (s *Score) Append(m *flat.Model) (output int, err error) {
 	return len(g.Outputs) - 1, nil
 }
 
-// features is the tensor that the last layer of the (first) head is fed with: from the first output back to the first layer that has
-// weights.
-func features(m *flat.Model) (int, error) {
+// features is the tensor of so many numbers that the (first) head is fed with: from the first output back to a layer with weights that
+// takes as many, or else to the last layer with weights.
+func features(m *flat.Model, width int) (int, error) {
 	g := &m.Graphs[0]
 	if len(g.Outputs) == 0 {
 		return 0, fmt.Errorf("the network has no output")
 	}
-	x := g.Outputs[0]
+	x, last := g.Outputs[0], -1
 	for range g.Ops {
 		at := slices.IndexFunc(g.Ops, func(op flat.Op) bool { return slices.Contains(op.Outputs, x) })
 		if at < 0 || len(g.Ops[at].Inputs) == 0 {
@@ -67,8 +67,16 @@ func features(m *flat.Model) (int, error) {
 		x = op.Inputs[0]
 		switch m.Codes[op.Code].Builtin {
 		case flat.OpFullyConnected, flat.OpConv2D:
-			return x, nil
+			if last < 0 {
+				last = x
+			}
+			if g.Tensors[x].Elems() == width {
+				return x, nil
+			}
 		}
+	}
+	if last >= 0 {
+		return last, nil
 	}
 	return 0, fmt.Errorf("the network's first output has no layer with weights before it")
 }
