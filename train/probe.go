@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -12,8 +13,8 @@ import (
 
 	"gleaner/train/dataset"
 	"gleaner/train/features"
-	"gleaner/train/linear"
 	"gleaner/train/net"
+	"gleaner/train/probe"
 	"gleaner/train/runs"
 	"gleaner/train/step"
 	"gleaner/train/weights"
@@ -33,67 +34,9 @@ func (r *run) probe(ctx context.Context) error {
 		}
 		x = append(x, more...)
 	}
-	if r.o.Squares > 0 {
-		return r.probeSquares(x, set)
-	}
-	weights := r.o.ClassWeights(set)
-	for h, head := range r.net.Heads {
-		var known [][]float32
-		var labels []int
-		var by []float64
-		for i, v := range x {
-			l := set.Label(i%set.Len(), h)
-			if l < 0 {
-				continue
-			}
-			known, labels = append(known, v), append(labels, l)
-			if weights != nil {
-				by = append(by, float64(weights[h][l]))
-			}
-		}
-		m, err := linear.Fit(known, labels, head.Classes, linear.Options{Decay: r.o.Probe, Weights: by})
-		if err != nil {
-			return fmt.Errorf("head %s: %w", head.Name, err)
-		}
-		w, b := net.HeadVars(head.Name)
-		r.first[w], r.first[b] = m.Affine()
-	}
-	return nil
-}
-
-// probeSquares fits heads that have squares on the features of a set in all its looks.
-func (r *run) probeSquares(x [][]float32, set dataset.Set) error {
-	q, err := linear.NewQuadratic(x)
-	if err != nil {
-		return err
-	}
-	v, c := net.SquaresVars()
-	r.first[v], r.first[c] = nil, nil
-	weights := r.o.ClassWeights(set)
-	units, before := r.net.Var(c).Shape[0], 0
-	for h, head := range r.net.Heads {
-		labels, by := make([]int, len(x)), []float64(nil)
-		for i := range x {
-			labels[i] = set.Label(i%set.Len(), h)
-			if weights != nil {
-				by = append(by, float64(weights[h][max(0, labels[i])]))
-			}
-		}
-		fit, err := q.Fit(labels, head.Classes, set.Len(), r.o.Squares, by, r.o.Probe)
-		if err != nil {
-			return fmt.Errorf("head %s: %w", head.Name, err)
-		}
-		r.first[v], r.first[c] = append(r.first[v], fit.V...), append(r.first[c], fit.C...)
-		// The head sees its own units; the other heads' it may learn to see.
-		w, b := net.HeadVars(head.Name)
-		r.first[b], r.first[w] = fit.B, make([]float32, head.Classes*units)
-		own := len(fit.C)
-		for k := range head.Classes {
-			copy(r.first[w][k*units+before:], fit.W[k*own:(k+1)*own])
-		}
-		before += own
-	}
-	return nil
+	w, err := probe.Fit(r.net, x, set, r.o.ClassWeights(set), probe.Options{Decay: r.o.Probe, Squares: r.o.Squares})
+	maps.Copy(r.first, w)
+	return err
 }
 
 // judgeProbe says how good the probe is. Its weights are the best until an epoch's are better, and where none follows; with withprobe=
