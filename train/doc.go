@@ -5,7 +5,8 @@
 //	log.csv                  one row per epoch
 //	checkpoint.safetensors   all that the run needs to go on, after a kill at any moment, as if nothing had happened
 //	skipped.csv              pictures that could not be read
-//	candidate-*.safetensors  with ensemble=: the weights that were best on the validation pictures, several of them
+//	candidate-*.safetensors  with ensemble=: the weights that were best on the validation pictures, several of them; with
+//	                         withprobe=: those of the probe, number 0
 //	best.safetensors         the weights that were best on the validation pictures
 //	bundle/                  what the daemon loads
 //	answers.csv              what the bundle answers to the validation and the test pictures

@@ -82,10 +82,12 @@ func TestHeadOfARun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(options, []byte(strings.Replace(string(text), `"epochs": 0`, `"epochs": 3`, 1)), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if code, _, said := gleaner(t, args...); code != exitBadInput || !strings.Contains(said, "its backbone has learnt") {
-		t.Errorf("after training: exit code %d, %s", code, said)
+	for _, other := range []string{`"epochs": 3`, `"epochs": 0, "squares": 4`} {
+		if err := os.WriteFile(options, []byte(strings.NewReplacer(`"epochs": 0`, other, `"squares": 0,`, "").Replace(string(text))), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if code, _, said := gleaner(t, args...); code != exitBadInput || !strings.Contains(said, "its backbone has learnt, or there is more than a head") {
+			t.Errorf("with %s: exit code %d, %s", other, code, said)
+		}
 	}
 }

@@ -19,7 +19,7 @@ import (
 // RunOptions says which run's head becomes one that the program ships.
 type RunOptions struct {
 	NativeDir string  // the folder that setup filled; the backbone is below it
-	Run       string  // the folder of a run of gleaner train with epochs=0 and norms=false, whose backbone is that of the catalogue
+	Run       string  // the folder of a run of gleaner train with epochs=0, norms=false and squares=0, whose backbone is that of the catalogue
 	Name      string  // of the catalogue's entry and its two files
 	About     string  // what it is, in a sentence
 	Licence   string  // of backbone and pictures
@@ -45,8 +45,8 @@ func fromRun(ctx context.Context, o RunOptions) (int, error) {
 		return 0, err
 	case !ok:
 		return 0, errors.New("no run of gleaner train")
-	case kept.Epochs != 0 || kept.Norms || kept.Units != 0:
-		return 0, errors.New("its backbone has learnt, or there is more than a head: train with epochs=0 norms=false units=0")
+	case kept.Epochs != 0 || kept.Norms || kept.Units != 0 || kept.Squares != 0:
+		return 0, errors.New("its backbone has learnt, or there is more than a head: train with epochs=0 norms=false units=0 squares=0")
 	}
 	b, err := bundle.Open(filepath.Join(o.Run, runs.BundleDir))
 	if err != nil {

@@ -1,6 +1,6 @@
 // Package linear is quick, convex classifiers on feature vectors: multinomial logistic regression, which frozen features are judged
-// by, and least squares without one part of the examples after the other, which label errors are found with. Networks are in
-// train/net.
+// by; one that is linear in the features and their products; and least squares without one part of the examples after the other, which
+// label errors are found with. Networks are in train/net, and how these become their heads in train/probe.
 package linear
 
 import (

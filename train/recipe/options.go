@@ -67,7 +67,7 @@ type Options struct {
 	Drop    float64  `json:"drop" doc:"dropout rate before the head; 0: the network's own, negative: none"`
 	Freeze  []string `json:"freeze" doc:"layers that do not learn, by the start of their names"`
 
-	Probe     float64  `json:"probe" doc:"first fit the heads on the features of the network as it begins (a linear probe: logistic regression with this much L2, such as 0.01; the features are kept in the user's cache); 0: not"`
+	Probe     float64  `json:"probe" doc:"first fit the heads on the features of the network as it begins (a linear probe: logistic regression with this much L2, such as 0.01, or with squares= ridge regression; the features are kept in the user's cache); 0: not"`
 	Views     int      `json:"views" doc:"of probe: changed looks at each training picture, as training would see it, besides the picture as it is; 0: none, or its mirror image with flip=true"`
 	Epochs    int      `json:"epochs" doc:"passes over the training pictures; 0: what probe fits is all that is learnt"`
 	Batch     int      `json:"batch" doc:"pictures per step"`
