@@ -3,8 +3,11 @@ package recipe
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
+
+	"gleaner/train/net"
 )
 
 // Check tells what is wrong with the options by themselves, and fills in what zero stands for.
@@ -81,7 +84,7 @@ func (o *Options) checkStart() error {
 		return fmt.Errorf("probe=%g fits heads without a hidden layer: leave units=%d out", o.Probe, o.Units)
 	case o.Squares < 0 || o.Squares > mostSquares:
 		return fmt.Errorf("squares=%d: not in 0 to %d", o.Squares, mostSquares)
-	case o.Squares > 0 && (o.Units > 0 || !strings.HasSuffix(strings.ToLower(o.Net), ".tflite")):
+	case o.Squares > 0 && (o.Units > 0 || slices.Contains(net.Names(), o.Net)):
 		return fmt.Errorf("squares=%d: they stand on the features of a .tflite file, and in the place of units=", o.Squares)
 	case o.Squares > 0 && o.Probe == 0 && o.Start == "":
 		return fmt.Errorf("squares=%d: probe= fits them, such as probe=0.03", o.Squares)
