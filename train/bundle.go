@@ -53,7 +53,7 @@ func (r *run) export(ctx context.Context) (*Result, error) {
 		if r.data.Joint != nil && m.Accuracy > 0 { // that of the heads, so far
 			m.Accuracy = accuracy
 		}
-		if r.o.WithProbe && len(r.voters) > 1 {
+		if r.o.JoinsProbe() && len(r.voters) > 1 {
 			m.Accuracy, m.AccuracyOn = accuracy, fmt.Sprintf("%d validation pictures", r.data.Val.Len())
 		}
 	}

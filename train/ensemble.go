@@ -47,7 +47,7 @@ func (r *run) dropCandidates() error {
 // are best together on the validation pictures. The backend has the best weights afterwards.
 func (r *run) elect(result *Result, m *bundle.Manifest) error {
 	r.voters = []net.Weights{r.best}
-	if r.o.WithProbe && r.state.Best.Epoch > 0 {
+	if r.o.JoinsProbe() && r.state.Best.Epoch > 0 {
 		w, err := weights.Load(r.folder.Candidate(0), r.net, r.data.Heads())
 		if err != nil {
 			return err

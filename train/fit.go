@@ -185,10 +185,10 @@ func (r *run) begin(ctx context.Context) error {
 
 // prepare completes the first weights with what only pictures tell: the statistics of fresh normalisations, and the ranges of
 // activations that go through int8. Neither changes the answers; the probe comes before it, so that what it sees depends on no
-// choice of training pictures and all folds share one cache.
+// choice of training pictures and all folds share one cache. Where no epoch follows, fresh norms stay as the file's layers answer.
 func (r *run) prepare() error {
 	var err error
-	if r.o.Norms {
+	if r.o.Norms && r.o.Epochs > 0 {
 		if r.first, err = r.net.FitNorms(r.backend, r.first, r.o.Batch, r.plainBatches); err != nil {
 			return err
 		}

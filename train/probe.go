@@ -42,7 +42,7 @@ func (r *run) probe(ctx context.Context) error {
 // judgeProbe says how good the probe is. Its weights are the best until an epoch's are better, and where none follows; with withprobe=
 // they are kept beside the best ones.
 func (r *run) judgeProbe() error {
-	if r.o.WithProbe {
+	if r.o.JoinsProbe() {
 		if err := weights.Save(r.folder.Candidate(0), r.net, r.data.Heads(), r.first, runs.Row{}); err != nil {
 			return err
 		}

@@ -22,7 +22,7 @@ func prove(ctx context.Context, dir string) (figure string, err error) {
 	if err != nil {
 		return "", err
 	}
-	keys := slices.Clip([]string{"recipe=recycling", "data=" + data, "size=128", "epochs=6", "keep=accuracy"})
+	keys := slices.Clip([]string{"recipe=recycling", "withprobe=false", "data=" + data, "size=128", "epochs=6", "keep=accuracy"})
 	single, err := cv.Run(ctx, dir, keys...)
 	if err != nil {
 		return "", err

@@ -29,7 +29,7 @@ func prove(ctx context.Context, dir string) (figure string, err error) {
 	if err != nil {
 		return "", err
 	}
-	keys := slices.Clip(append(net, "recipe=recycling", "val=0", "data="+data))
+	keys := slices.Clip(append(net, "recipe=recycling", "withprobe=false", "val=0", "data="+data))
 	float, err := cv.Run(ctx, dir, keys...)
 	if err != nil {
 		return "", err

@@ -100,10 +100,8 @@ func (o *Options) checkStart() error {
 // checkEnsemble tells what is wrong with keeping several checkpoints.
 func (o *Options) checkEnsemble() error {
 	switch {
-	case o.WithProbe && (o.Probe == 0 || o.Epochs == 0):
-		return errors.New("withprobe=true: it joins what probe= fits and what epochs= then learn, and one of them is 0")
-	case o.WithProbe && o.Ensemble > 0:
-		return fmt.Errorf("withprobe=true: ensemble=%d counts the probe among its checkpoints anyway", o.Ensemble)
+	case o.WithProbe && o.Probe == 0:
+		return errors.New("withprobe=true: there is no probe to join: probe=0.03 fits one, withprobe=false leaves it out")
 	case o.Ensemble < 0 || o.Ensemble > 8:
 		return fmt.Errorf("ensemble=%d: not in 0 to 8", o.Ensemble)
 	case o.Ensemble < 2:
@@ -116,6 +114,10 @@ func (o *Options) checkEnsemble() error {
 	}
 	return nil
 }
+
+// JoinsProbe tells whether the bundle answers with the network and the probe that it began with: withprobe=, where something is learnt
+// after the probe, and no ensemble is chosen, which has the probe among its candidates.
+func (o *Options) JoinsProbe() bool { return o.WithProbe && o.Epochs > 0 && o.Ensemble < 2 }
 
 // mostSquares of a class is all that the directions which they are found in can tell (train/linear.Quadratic).
 const mostSquares = 256
