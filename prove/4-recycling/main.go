@@ -59,7 +59,7 @@ func (p *tally) run(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	p.state("fine-tuned", best, 0.93)
+	p.state("fine-tuned and joined with its probe", best, 0.93)
 	p.worst(best)
 	return nil
 }

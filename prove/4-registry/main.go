@@ -38,7 +38,7 @@ func prove(ctx context.Context, dir string) (figure string, err error) {
 	if err != nil {
 		return figure, err
 	}
-	figure += ", fine-tuned " + cv.Text(tuned)
+	figure += ", fine-tuned and joined with its probe " + cv.Text(tuned)
 	if frozen.Mean < 0.74 || tuned.Mean < 0.88 {
 		return figure, errors.New("macro-F1 is below its bar")
 	}
