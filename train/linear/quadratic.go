@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 
+	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
 )
 
@@ -48,7 +49,7 @@ func newQuadratic(features [][]float32, landmarks int) (*Quadratic, error) {
 	q.z.Mul(x, q.axes)
 	length := 0.0
 	for i := range n {
-		length += dot(q.z.RawRowView(i), q.z.RawRowView(i)) / float64(n)
+		length += floats.Dot(q.z.RawRowView(i), q.z.RawRowView(i)) / float64(n)
 	}
 	scale := 1 / math.Sqrt(max(length, 1e-12))
 	q.axes.Scale(scale, q.axes)
@@ -174,7 +175,7 @@ func (q *Quadratic) form(h *Hidden, class, squares int, a []float64, mean, sure 
 func (q *Quadratic) reach(along []float64, n int) float64 {
 	most := 0.0
 	for i := range n {
-		most = max(most, math.Abs(dot(q.z.RawRowView(i), along)))
+		most = max(most, math.Abs(floats.Dot(q.z.RawRowView(i), along)))
 	}
 	return 2 / max(most, 1e-9)
 }
@@ -184,18 +185,11 @@ func (h *Hidden) add(q *Quadratic, along []float64, factor float64) {
 	width, _ := q.axes.Dims()
 	shift := 0.0
 	for j := range width {
-		w := factor * dot(q.axes.RawRowView(j), along) * q.m.scale[j]
+		w := factor * floats.Dot(q.axes.RawRowView(j), along) * q.m.scale[j]
 		h.V = append(h.V, float32(w))
 		shift -= w * q.m.mean[j]
 	}
 	h.C = append(h.C, float32(shift))
-}
-
-func dot(a, b []float64) (sum float64) {
-	for i, v := range a {
-		sum += v * b[i]
-	}
-	return sum
 }
 
 // likeness is the kernel of some examples and all landmarks, [len(rows) len(q.at)].

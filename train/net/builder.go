@@ -220,11 +220,8 @@ func (b *Builder) AllLogits(x *engine.Node) (logits []*engine.Node) {
 // SquareLogits is AllLogits behind a hidden layer of so many units with h-swish, which all heads share (train/linear.Hidden).
 func (b *Builder) SquareLogits(x *engine.Node, units int) (logits []*engine.Node) {
 	x = b.Flatten("features", x)
-	b.features = x
-	u := b.Dense(squaresLayer, x, units, HSwish)
-	for _, h := range b.n.Heads {
-		logits = append(logits, b.Logits(h, u))
-	}
+	logits = b.AllLogits(b.Dense(squaresLayer, x, units, HSwish))
+	b.features = x // the heads' hidden layer is a part of them
 	return logits
 }
 
