@@ -62,12 +62,16 @@ func (s *splitter) cut(b blob, win window, small []byte, w int, dst []fine) []fi
 		}
 		return append(dst, whole)
 	}
+	if !atBorder && !long && s.solidity(win.m, win.w) > convex {
+		s.usual.learn(b)
+		return append(dst, whole)
+	}
 	r := rule{fair: fairPart * s.usual.area * k * k, any: anyPart * s.usual.area * k * k,
 		short: shorter * s.usual.short * k, long: longer * s.usual.long * k, before: before}
 	s.distances(win)
 	s.fill(win)
 	s.measure(win, small, w)
-	if len(s.basins) > maxBasins || !s.decide(win, r) {
+	if (len(s.basins) > maxBasins || !s.decide(win, r)) && !(long && s.halve(win, r)) {
 		if !atBorder {
 			s.usual.learn(b)
 		}
@@ -211,6 +215,8 @@ func (s *splitter) bestCut(n int32, win window, r rule) int {
 	switch {
 	case s.groups[n].length() > r.long:
 		neck, area = anyNeck, r.any
+	case len(s.groups) > 1 && s.solidity(s.piece(n, win), win.w) > convex:
+		return -1
 	case len(s.groups) < r.before: // but a small piece once cut off by mistake is not cut off for ever
 		neck = anyNeck
 	}

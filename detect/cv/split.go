@@ -19,6 +19,10 @@ type splitter struct {
 	groups []group
 	stack  []int32
 
+	slices      []slice  // of a blob
+	left, right [][2]int // of a convex hull
+	part        []byte   // a group's mask
+
 	usual sizes
 	last  []fine // what the frame before held
 }

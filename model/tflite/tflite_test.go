@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -245,18 +246,22 @@ func TestOpeningAndClosingLeavesNothing(t *testing.T) {
 			for range 5 {
 				round()
 			}
-			rss, files := resident(t)
-			for range c.rounds {
-				round()
+			// What leaks does so in each series; memory that the allocator or the collector takes once does not.
+			perRound := math.Inf(1)
+			for series := 0; series < 3 && perRound > 50e3; series++ {
+				rss, files := resident(t)
+				for range c.rounds {
+					round()
+				}
+				rssAfter, filesAfter := resident(t)
+				perRound = float64(rssAfter-rss) / float64(c.rounds)
+				t.Logf("%.0f bytes a round, %d files", perRound, filesAfter-files)
+				if filesAfter != files {
+					t.Errorf("%d files stay open", filesAfter-files)
+				}
 			}
-			rssAfter, filesAfter := resident(t)
-			perRound := float64(rssAfter-rss) / float64(c.rounds)
-			t.Logf("%.0f bytes a round, %d files", perRound, filesAfter-files)
 			if perRound > 50e3 {
 				t.Errorf("%.0f bytes stay behind each time", perRound)
-			}
-			if filesAfter != files {
-				t.Errorf("%d files stay open", filesAfter-files)
 			}
 		})
 	}
