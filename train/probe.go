@@ -125,6 +125,9 @@ func (r *run) featuresKey(set dataset.Set, view int) string {
 	}
 	if view > 0 {
 		fmt.Fprintf(h, "%d %+v\n", r.o.Seed, r.o.Changes())
+		if floor, err := r.o.Backdrop(); err == nil {
+			h.Write(floor.Pix)
+		}
 	}
 	for i := range set.Len() {
 		fmt.Fprintf(h, "%s\n", set.Name(i))

@@ -112,7 +112,12 @@ func (s *Set) Image(i int) (capture.Image, error) {
 	if s.files == nil {
 		return s.grey(i), nil
 	}
-	f, err := os.Open(s.files[i])
+	return Load(s.files[i])
+}
+
+// Load decodes a JPEG or PNG file into new memory. Orientation tags (EXIF) are not applied: the pixels are as stored.
+func Load(path string) (capture.Image, error) {
+	f, err := os.Open(path)
 	if err != nil {
 		return capture.Image{}, fmt.Errorf("open picture: %w", err)
 	}
@@ -125,14 +130,14 @@ func (s *Set) Image(i int) (capture.Image, error) {
 		_, err = f.Seek(0, io.SeekStart)
 	}
 	if err != nil {
-		return capture.Image{}, fmt.Errorf("decode picture %s: %w", s.files[i], err)
+		return capture.Image{}, fmt.Errorf("decode picture %s: %w", path, err)
 	}
 	im, _, err := image.Decode(f)
 	if err != nil {
-		return capture.Image{}, fmt.Errorf("decode picture %s: %w", s.files[i], err)
+		return capture.Image{}, fmt.Errorf("decode picture %s: %w", path, err)
 	}
 	if im.Bounds().Empty() {
-		return capture.Image{}, fmt.Errorf("decode picture %s: no pixels", s.files[i])
+		return capture.Image{}, fmt.Errorf("decode picture %s: no pixels", path)
 	}
 	return bgr(im), nil
 }

@@ -1,6 +1,6 @@
 // Command 4-belt proves the recycling recipe from end to end: a network is trained by it on one list of waste photos, with the backbone
-// that every user can fetch; the drawn belt then carries the photos of another list, which training never saw, past the pipeline
-// with that bundle. The share of objects with the right verdict is compared with the bundle's on the same photos as stills.
+// that every user can fetch and a picture of the empty belt; the drawn belt then carries the photos of another list, which training
+// never saw, past the pipeline with that bundle. The share of objects with the right verdict is compared with the bundle's on the same photos as stills.
 package main
 
 import (
@@ -27,7 +27,16 @@ func prove(ctx context.Context, dir string) (figure string, err error) {
 	if err != nil {
 		return "", err
 	}
-	o, err := cv.Options("recipe=recycling", "val=0", "data="+filepath.Join(lists, "trashnet_train.txt"), "out="+filepath.Join(dir, "run"))
+	spec := belt.Camera(count, 1)
+	spec.Belt.Pictures = filepath.Join(lists, "trashnet_val.txt")
+	spec.Classify.Margin = 0 // training saw the photos alone, and on the belt a photo is the object
+	floor := filepath.Join(dir, "belt.png")
+	if err := belt.Photo(ctx, spec, floor); err != nil {
+		return "", fmt.Errorf("the empty belt: %w", err)
+	}
+	// The probe, which has seen the photos as they are, tells 55 % of what a belt carries: the network answers alone.
+	o, err := cv.Options("recipe=recycling", "val=0", "withprobe=false", "ground="+floor, "data="+filepath.Join(lists, "trashnet_train.txt"),
+		"out="+filepath.Join(dir, "run"))
 	if err != nil {
 		return "", err
 	}
@@ -35,9 +44,7 @@ func prove(ctx context.Context, dir string) (figure string, err error) {
 	if err != nil {
 		return "", err
 	}
-	spec := belt.Camera(count, 1)
 	spec.Classify.Models = []string{r.Bundle}
-	spec.Belt.Pictures = filepath.Join(lists, "trashnet_val.txt")
 	b, err := belt.Run(ctx, spec)
 	if err != nil {
 		return "", err

@@ -3,6 +3,8 @@ package dataset
 import (
 	"fmt"
 	"math/rand/v2"
+
+	"gleaner/capture"
 )
 
 // Augment says how training pictures are changed at random, each by amounts of its own. The zero value changes nothing. Pixels
@@ -35,6 +37,9 @@ type Augment struct {
 	// Ground gives what lies beyond the edge of a picture that was turned, shrunk or moved a colour drawn for each picture, as what
 	// things lie on has; without, it is black.
 	Ground bool
+	// Backdrop, if not empty, is a picture of what things lie on, such as the empty belt, and comes before Ground: what lies beyond the
+	// edge is a piece of it, its place drawn for each picture.
+	Backdrop capture.Image
 }
 
 // Check tells what is wrong with the numbers.
@@ -59,7 +64,7 @@ func (a Augment) Check() error {
 
 // samples tells whether pixels are mixed out of several, so that warp does the work; apply only moves them.
 func (a *Augment) samples() bool {
-	return a.Rotate > 0 || a.Zoom > 0 || a.Shear > 0 || a.Blur > 0 || a.Hue > 0 || a.Saturation > 0 || a.Noise > 0 || a.Ground
+	return a.Rotate > 0 || a.Zoom > 0 || a.Shear > 0 || a.Blur > 0 || a.Hue > 0 || a.Saturation > 0 || a.Noise > 0 || a.Ground || !a.Backdrop.Empty()
 }
 
 // apply writes the changed picture src, h rows of w pixels with c values each, as numbers by the table of each channel.

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"gleaner/capture"
 )
 
 // identity is a table that makes of each value its own number.
@@ -300,5 +302,49 @@ func TestGround(t *testing.T) {
 	}
 	if len(seen) < 5 {
 		t.Errorf("%d colours in 20 pictures", len(seen))
+	}
+}
+
+// TestBackdrop shrinks a white picture onto a picture of a floor: the corners show the floor, whole and in its own colours, from a
+// place that every picture draws anew.
+func TestBackdrop(t *testing.T) {
+	const n = 16
+	src := make([]byte, n*n*3)
+	for i := range src {
+		src[i] = 255
+	}
+	im := capture.NewImage(5, 3)
+	for i := range 15 {
+		im.Pix[3*i], im.Pix[3*i+1], im.Pix[3*i+2] = 30, 20, byte(100+i) // B, G, R
+	}
+	for colour, first := range map[string][3]float32{"rgb": {0, 20, 30}, "bgr": {30, 20, 0}} {
+		seen := map[float32]bool{}
+		red := strings.Index(colour, "r")
+		for seed := range uint64(20) {
+			f := frame{w: n, h: n, c: 3, red: red, table: identity(), floor: newFloor(im, colour)}
+			v := tryWarp(Augment{Zoom: 0.5, Ground: true}, src, f, seed)
+			if v[1] > 20 {
+				continue // it was made larger, or hardly smaller
+			}
+			corner := [3]float32(v[:3])
+			if corner[red] < 100 || corner[red] > 114 {
+				t.Errorf("%s, seed %d: the corner is %v", colour, seed, corner)
+			}
+			seen[corner[red]] = true
+			if corner[red] = 0; corner != first {
+				t.Errorf("%s, seed %d: the corner is %v", colour, seed, corner)
+			}
+		}
+		if len(seen) < 3 {
+			t.Errorf("%s: %d corners in 20 pictures", colour, len(seen))
+		}
+	}
+	if f := newFloor(im, "gray"); len(f.pix) != 15 || f.pix[0] != byte((100*299+20*587+30*114+500)/1000) {
+		t.Errorf("in gray it is %v", f.pix)
+	}
+	for v, want := range map[int]int{-4: 2, -1: 0, 0: 0, 2: 2, 3: 2, 5: 0, 6: 0} {
+		if got := mirror(v, 3); got != want {
+			t.Errorf("mirror(%d, 3) = %d, want %d", v, got, want)
+		}
 	}
 }

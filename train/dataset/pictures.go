@@ -51,6 +51,7 @@ type Pictures struct {
 	preps sync.Pool
 
 	augment Augment
+	floor   floor
 	table   [3][256]float32 // of a channel's value, by channel
 }
 
@@ -119,6 +120,7 @@ func (p *Pictures) settle(o *Options, source string) error {
 		f, _ := prep.New(as, model.Tensor{Name: "pictures", Type: model.UInt8, Shape: shape})
 		return f // not nil: all that can be wrong was tried above
 	}
+	p.floor = newFloor(o.Augment.Backdrop, p.input.Colour)
 	for c := range channels {
 		mean, std := p.input.Mean[c%len(p.input.Mean)], p.input.Std[c%len(p.input.Std)]
 		for v := range 256 {
@@ -281,7 +283,7 @@ func (p *Pictures) Input(dst []float32, i int, r *rand.Rand) error {
 		if p.input.Colour == "bgr" {
 			red = 2
 		}
-		p.augment.warp(dst, src, frame{w: w, h: h, c: c, red: red, table: &p.table}, r)
+		p.augment.warp(dst, src, frame{w: w, h: h, c: c, red: red, table: &p.table, floor: p.floor}, r)
 	default:
 		p.augment.apply(dst, src, w, h, c, &p.table, r)
 	}

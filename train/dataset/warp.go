@@ -3,6 +3,8 @@ package dataset
 import (
 	"math"
 	"math/rand/v2"
+
+	"gleaner/capture"
 )
 
 // frame is how a picture lies in memory and becomes numbers: h rows of w pixels with c values each.
@@ -11,6 +13,7 @@ type frame struct {
 	red     int              // which channel of three is red; blue is the other end
 	table   *[3][256]float32 // the number of a value, by channel
 	ground  [3]uint64        // what lies beyond the edge, by channel, 0 to 255
+	floor   floor            // what lies there in place of ground, if not empty
 }
 
 // affine maps a pixel of the changed picture to where it lies in the original: x' = xx·x + xy·y + x0, y' = yx·x + yy·y + y0, in
@@ -81,10 +84,13 @@ func (a *Augment) drawChange(f frame, r *rand.Rand) change {
 
 // warp writes the changed picture src as numbers, in one pass: each pixel is looked up where the affine map says, between its four
 // neighbours (bilinear), then its colours, its light and its noise change, in the order in which a camera adds them. Beyond the
-// edge all is black, or of one colour that is drawn.
+// edge all is black, or of one colour that is drawn, or a piece of a backdrop.
 func (a *Augment) warp(dst []float32, src []byte, f frame, r *rand.Rand) {
 	ch := a.drawChange(f, r)
-	if a.Ground {
+	switch {
+	case f.floor.w > 0:
+		f.floor.x0, f.floor.y0 = r.IntN(f.floor.w), r.IntN(f.floor.h)
+	case a.Ground:
 		for k := range f.c {
 			f.ground[k] = uint64(r.IntN(256))
 		}
@@ -150,9 +156,58 @@ func (f *frame) add(sum *[3]uint64, src []byte, fx, fy int64) {
 // value is that of a pixel; the ground's beyond the edge.
 func (f *frame) value(src []byte, x, y, k int) uint64 {
 	if x < 0 || y < 0 || x >= f.w || y >= f.h {
+		if f.floor.w > 0 {
+			return f.floor.value(x, y, k)
+		}
 		return f.ground[k]
 	}
 	return uint64(src[(y*f.w+x)*f.c+k])
+}
+
+// floor is a backdrop in the pixels of the network's input: h rows of w with c values each. Beyond its edges it goes on as its mirror
+// image does, and the picture's first pixel lies on (x0, y0).
+type floor struct {
+	w, h, c int
+	pix     []byte
+	x0, y0  int
+}
+
+// newFloor brings a picture's channels into the order of a colour, "rgb", "bgr" or "gray".
+func newFloor(im capture.Image, colour string) floor {
+	if im.Empty() {
+		return floor{}
+	}
+	f := floor{w: im.W, h: im.H, c: 3}
+	if colour == "gray" {
+		f.c = 1
+	}
+	for y := range im.H {
+		row := im.Row(y)
+		for x := range im.W {
+			b, g, r := row[3*x], row[3*x+1], row[3*x+2]
+			switch colour {
+			case "gray":
+				f.pix = append(f.pix, byte((int(r)*299+int(g)*587+int(b)*114+500)/1000)) // ITU-R BT.601
+			case "bgr":
+				f.pix = append(f.pix, b, g, r)
+			default:
+				f.pix = append(f.pix, r, g, b)
+			}
+		}
+	}
+	return f
+}
+
+func (f *floor) value(x, y, k int) uint64 {
+	return uint64(f.pix[(mirror(y+f.y0, f.h)*f.w+mirror(x+f.x0, f.w))*f.c+k])
+}
+
+// mirror is the place between 0 and n-1 that v has where n places are followed by their mirror image, and so on.
+func mirror(v, n int) int {
+	if v = ((v % (2 * n)) + 2*n) % (2 * n); v >= n {
+		return 2*n - 1 - v
+	}
+	return v
 }
 
 // finish changes the colours, the light and the noise of a pixel.

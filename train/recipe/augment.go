@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"gleaner/capture"
+	"gleaner/capture/pictures"
 	"gleaner/train/dataset"
 	"gleaner/train/recipes"
 )
@@ -77,6 +79,18 @@ func (o *Options) Changes() dataset.Augment {
 	return dataset.Augment{Flip: o.Flip, Shift: o.Shift, Cutout: o.Cutout, Erase: o.Erase, Brightness: o.Brightness, Contrast: o.Contrast,
 		Rotate: o.Rotate, Zoom: o.Zoom, Shear: o.Shear, Blur: o.Blur, BlurAny: o.Direction == "any", Hue: o.Hue, Saturation: o.Saturation,
 		Noise: o.Noise, Ground: o.Ground == "random"}
+}
+
+// Backdrop is the picture that ground= names; empty where it names none.
+func (o *Options) Backdrop() (capture.Image, error) {
+	if slices.Contains([]string{"", "black", "random"}, o.Ground) {
+		return capture.Image{}, nil
+	}
+	im, err := pictures.Load(o.Ground)
+	if err != nil {
+		return im, fmt.Errorf("ground=%s: neither black nor random, nor a picture of the empty belt: %w", o.Ground, err)
+	}
+	return im, nil
 }
 
 // Feed is how an epoch's batches for training are made: shuffled, whole, balanced and mixed as the options say. Where it begins and

@@ -45,7 +45,7 @@ func (o *Options) Check() error {
 		within("golden", float64(o.Golden), 0, 100), oneOf("export", o.Export, "float32", "float16", "int8"),
 		within("unknown", o.Unknown, 0, 0.5), within("views", float64(o.Views), 0, 100),
 		oneOf("numbers", o.Numbers, "float32", "tf32", "bf16"),
-		oneOf("direction", o.Direction, "", "horizontal", "any"), oneOf("ground", o.Ground, "", "black", "random"), oneOf("augment", o.Augment, "", "none", "belt", "kiosk"),
+		oneOf("direction", o.Direction, "", "horizontal", "any"), oneOf("augment", o.Augment, "", "none", "belt", "kiosk"),
 		within("mixup", o.Mixup, 0, 100), oneOf("balance", o.Balance, "", "none", "weights", "over", "under"),
 		oneOf("device", o.Device, "auto", "cpu", "cuda", "ref"), within("threads", float64(o.Threads), 0, 4096), within("workers", float64(o.Workers), 0, 4096),
 		o.Changes().Check(), o.checkStart(), o.checkEnsemble(),

@@ -38,7 +38,12 @@ func (d *Data) Heads() []dataset.Head { return d.Train.Heads() }
 
 // Open reads the pictures that the options name.
 func Open(ctx context.Context, o *Options, progress func(done, total int)) (*Data, error) {
-	settings := dataset.Options{Input: o.input(), Cache: min(int64(o.Cache)<<20, memory()/16), Workers: o.Decoders(), Augment: o.Changes(), Progress: progress}
+	changes := o.Changes()
+	var err error
+	if changes.Backdrop, err = o.Backdrop(); err != nil {
+		return nil, err
+	}
+	settings := dataset.Options{Input: o.input(), Cache: min(int64(o.Cache)<<20, memory()/16), Workers: o.Decoders(), Augment: changes, Progress: progress}
 	if settings.Input.Width == 0 && !idx(o.Data) && !dataset.Packed(o.Data) {
 		shape, err := o.ownInput()
 		if err != nil {

@@ -51,7 +51,7 @@ type Options struct {
 	Blur       float64 `json:"blur" doc:"motion blur of training pictures, of a length up to so many pixels, 0 to 64"`
 	Direction  string  `json:"direction" doc:"of blur: horizontal, as on a belt, or any"`
 	Noise      float64 `json:"noise" doc:"greatest standard deviation of a sensor's noise in training pictures, 0 to 1 of the range"`
-	Ground     string  `json:"ground" doc:"what lies beyond the edge of training pictures that are turned, shrunk or moved: black, or random (a colour drawn for each, as a belt has)"`
+	Ground     string  `json:"ground" doc:"what lies beyond the edge of training pictures that are turned, shrunk or moved: black, random (a colour drawn for each, as a belt has), or a picture file: a photo of the empty belt, of which each gets a piece"`
 
 	Mixup   float64 `json:"mixup" doc:"mix pairs of training pictures and their labels at shares drawn from Beta(a, a) (mix-up): the a, such as 0.2, up to 100; 0: not"`
 	Balance string  `json:"balance" doc:"of classes with few and with many training pictures: none, weights (in the loss, so that each class weighs the same), over (each class as often as the largest in an epoch) or under (as often as the smallest)"`

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"image/png"
+	"os"
 	"slices"
 	"time"
 
@@ -72,6 +74,35 @@ func Run(ctx context.Context, spec daemon.CameraSpec) (*Outcome, error) {
 		return nil, err
 	}
 	return &Outcome{r, len(l.seen), still}, nil
+}
+
+// Photo writes a picture of the empty belt, without its rails, as PNG: what a user would take before the first thing lies on it.
+func Photo(ctx context.Context, spec daemon.CameraSpec, path string) (err error) {
+	o := capture.DefaultOptions()
+	o.Belt, o.Pace = spec.Belt, "fast"
+	set, err := pictures.Open(o.Belt.Pictures)
+	if err != nil {
+		return err
+	}
+	b, err := capture.NewBelt(o, set)
+	if err != nil {
+		return err
+	}
+	src, err := b.Open(ctx)
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	buf := b.NewBuffer()
+	if _, err := src.Read(ctx, buf); err != nil {
+		return err
+	}
+	im := buf.Image()
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(png.Encode(f, im.Sub(image.Rect(0, im.H/10, im.W, im.H*9/10)).ToGo()), f.Close())
 }
 
 // ledger keeps what the pipeline publishes, as the belt's scorer reads it.
