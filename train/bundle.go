@@ -12,7 +12,6 @@ import (
 	"gleaner/train/dataset"
 	"gleaner/train/device"
 	"gleaner/train/engine"
-	"gleaner/train/ensemble"
 	"gleaner/train/eval"
 	"gleaner/train/export"
 	"gleaner/train/export/parity"
@@ -53,8 +52,11 @@ func (r *run) export(ctx context.Context) (*Result, error) {
 		if r.data.Joint != nil && m.Accuracy > 0 { // that of the heads, so far
 			m.Accuracy = accuracy
 		}
-		if r.o.JoinsProbe() && len(r.voters) > 1 {
-			m.Accuracy, m.AccuracyOn = accuracy, fmt.Sprintf("%d validation pictures", r.data.Val.Len())
+		if len(r.voters) > 1 { // that of one alone, so far
+			m.Accuracy = accuracy
+			if m.AccuracyOn == "" {
+				m.AccuracyOn = fmt.Sprintf("%d validation pictures", r.data.Val.Len())
+			}
 		}
 	}
 	if r.data.Test != nil {
@@ -153,7 +155,7 @@ func (r *run) gate(cpu engine.Backend, file []byte, kind export.Kind) (*parity.R
 		return nil, err
 	}
 	defer reference.Close()
-	reference.Answer = ensemble.Vote(len(r.voters), func(i int) error { return r.net.Load(cpu, r.voters[i]) }, reference.Answer)
+	reference.Answer = r.ask(cpu, reference.Answer)
 	report, err := trial.Verify(r.folder.Dir, runs.TryFile, file, reference, trial.Gallery(trial.Spread(held, gatePictures)), kind)
 	if err != nil {
 		return nil, err

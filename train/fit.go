@@ -36,10 +36,10 @@ type run struct {
 	first  net.Weights // that it begins with, unless it goes on from a checkpoint
 
 	state  state
-	best   net.Weights   // of state.Best
-	voters []net.Weights // whose mean answers the bundle gives; since the export began
-	saved  int           // step of the checkpoint that is there; -1: none
-	told   time.Time     // when Reporter.Step was called last
+	best   net.Weights // of state.Best
+	voters []voter     // whose mean answers the bundle gives; since the export began
+	saved  int         // step of the checkpoint that is there; -1: none
+	told   time.Time   // when Reporter.Step was called last
 }
 
 // Fit trains a network as the options say, or goes on with the run in the options' folder, and leaves the best weights there
@@ -130,7 +130,7 @@ func (r *run) compile() error {
 	if r.net, r.first, err = recipe.Network(&named, r.data.Train.Shape(), r.data.Heads()); err != nil {
 		return err
 	}
-	if r.train, err = step.New(r.backend, r.net, &r.o, r.o.ClassWeights(r.data.Train)); err != nil {
+	if r.train, err = step.New(r.backend, r.net, &r.o, r.o.ClassWeights(r.data)); err != nil {
 		return err
 	}
 	if r.data.Val != nil {

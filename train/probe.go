@@ -34,7 +34,7 @@ func (r *run) probe(ctx context.Context) error {
 		}
 		x = append(x, more...)
 	}
-	w, err := probe.Fit(r.net, x, set, r.o.ClassWeights(set), probe.Options{Decay: r.o.Probe, Squares: r.o.Squares})
+	w, err := probe.Fit(r.net, x, set, r.o.ClassWeights(r.data), probe.Options{Decay: r.o.Probe, Squares: r.o.Squares})
 	maps.Copy(r.first, w)
 	return err
 }

@@ -196,6 +196,7 @@ const (
 	OpSlice           = 65
 	OpSqrt            = 75
 	OpReduceMax       = 82
+	OpReverseV2       = 105
 	OpQuantize        = 114
 	OpHardSwish       = 117
 )

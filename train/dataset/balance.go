@@ -22,21 +22,45 @@ const (
 // Drawn is how many examples an epoch of a set has.
 func (b Balance) Drawn(set Set) int { return newDealer(set, b, 0).drawn() }
 
-// Weights are the classes' weights in a loss that make up for their counts: the mean count of a class over the class's own, so that
-// each class weighs the same together, and an example 1 on the mean ("balanced" of King and Zeng, "Logistic Regression in Rare
-// Events Data", 2001). A class without examples has the weight 1.
-func Weights(set Set, head int) []float32 {
+// Weights are the weights in a loss of a head's classes, such that each class of a head of answers, which are the same examples and may
+// be the same set and head, weighs the same: the mean of what its examples weigh. An example of the answers weighs the mean count of a class over its
+// own class's, 1 on the mean ("balanced" of King and Zeng, "Logistic Regression in Rare Events Data", 2001). A class without examples
+// has the weight 1.
+func Weights(set Set, head int, answers Set, of int) []float32 {
+	each := balanced(answers, of)
+	sum, n := make([]float64, len(set.Heads()[head].Labels)), Counts(set, head)
+	for i := range set.Len() {
+		if l := set.Label(i, head); l >= 0 {
+			w := 1.0
+			if a := answers.Label(i, of); a >= 0 {
+				w = each[a]
+			}
+			sum[l] += w
+		}
+	}
+	w := make([]float32, len(sum))
+	for c := range w {
+		w[c] = 1
+		if n[c] > 0 {
+			w[c] = float32(sum[c] / float64(n[c]))
+		}
+	}
+	return w
+}
+
+// balanced is the mean count of a head's class over each class's own; 1 for a class without examples.
+func balanced(set Set, head int) []float64 {
 	counts := Counts(set, head)
 	total, present := 0, 0
 	for _, n := range counts {
 		total += n
 		present += min(n, 1)
 	}
-	w := make([]float32, len(counts))
+	w := make([]float64, len(counts))
 	for c, n := range counts {
 		w[c] = 1
 		if n > 0 {
-			w[c] = float32(float64(total) / float64(present) / float64(n))
+			w[c] = float64(total) / float64(present) / float64(n)
 		}
 	}
 	return w

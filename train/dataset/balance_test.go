@@ -83,10 +83,21 @@ func TestBalanceCounts(t *testing.T) {
 
 func TestWeights(t *testing.T) {
 	set := uneven()
-	w := Weights(set, 0)
+	w := Weights(set, 0, set, 0)
 	if sums := []float32{20 * w[0], 3 * w[1], 7 * w[2], w[3]}; math.Abs(float64(sums[0]-10)) > 1e-4 || math.Abs(float64(sums[1]-10)) > 1e-4 ||
 		math.Abs(float64(sums[2]-10)) > 1e-4 || w[3] != 1 {
 		t.Errorf("classes weigh %v together, want 10 each", sums)
+	}
+}
+
+// TestJoinedWeights: a head weighs its classes as the answers that it is joined to need it. Of six things the three dirty ones are one
+// answer, and one clean can and two clean bags are two.
+func TestJoinedWeights(t *testing.T) {
+	dirt, answer := labelled{1, 1, 1, 0, 0, 0}, labelled{2, 2, 2, 0, 1, 1}
+	w := Weights(dirt, 0, answer, 0)
+	// Of each answer's 2, all of the dirty one's is on 3 things, and the others' 4 on 3.
+	if want := []float32{4. / 3, 2. / 3}; math.Abs(float64(w[0]-want[0])) > 1e-6 || math.Abs(float64(w[1]-want[1])) > 1e-6 {
+		t.Errorf("clean and dirty weigh %v, want %v", w[:2], want)
 	}
 }
 

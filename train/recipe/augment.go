@@ -9,6 +9,7 @@ import (
 	"gleaner/capture"
 	"gleaner/capture/pictures"
 	"gleaner/train/dataset"
+	"gleaner/train/heads"
 	"gleaner/train/recipes"
 )
 
@@ -107,13 +108,18 @@ func (o *Options) dealt() dataset.Balance {
 	return dataset.Natural
 }
 
-// ClassWeights are the weights in the loss of each head's classes, which the training pictures decide; nil: all 1.
-func (o *Options) ClassWeights(set dataset.Set) (weights [][]float32) {
+// ClassWeights are the weights in the loss of each head's classes, which the training pictures decide; nil: all 1. Where rules join
+// several heads it is the classes of the joined answer that each weigh the same.
+func (o *Options) ClassWeights(d *Data) (weights [][]float32) {
 	if o.Balance != "weights" {
 		return nil
 	}
-	for h := range set.Heads() {
-		weights = append(weights, dataset.Weights(set, h))
+	for h := range d.Heads() {
+		answers, head := d.Train, h
+		if d.Joint != nil {
+			answers, head = heads.Joined(d.Train, d.Joint), 0
+		}
+		weights = append(weights, dataset.Weights(d.Train, h, answers, head))
 	}
 	return weights
 }

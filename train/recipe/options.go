@@ -89,16 +89,17 @@ type Options struct {
 	Gamma     float64  `json:"gamma" doc:"of the focal loss; 0: plain cross-entropy"`
 	Quantise  int      `json:"quantise" doc:"train through so many bits, as an exported int8 network computes: 8; it needs start=; 0: not"`
 
-	Schedule  string  `json:"schedule" doc:"of the learning rate: constant, step, cosine, onecycle or plateau"`
-	Warmup    float64 `json:"warmup" doc:"epochs in which the learning rate rises from 0"`
-	Every     float64 `json:"every" doc:"of step: epochs after which the rate is lowered"`
-	Factor    float64 `json:"factor" doc:"of step and plateau: what the rate is multiplied by"`
-	Final     float64 `json:"final" doc:"of cosine: share of the rate at the end, 0 to 1"`
-	Wait      int     `json:"wait" doc:"of plateau: epochs without a lower validation loss before the rate is lowered"`
-	Keep      string  `json:"keep" doc:"which weights are the best: accuracy or loss (on validation data), or last"`
-	Ensemble  int     `json:"ensemble" doc:"keep so many checkpoints, 2 to 8, the best on validation pictures, and export the mean of those that answer best together as one bundle (soft voting: more work for each picture); 0: the best alone"`
-	WithProbe bool    `json:"withprobe" doc:"the bundle answers with the mean of the network and of what probe= began with, which err on other pictures (two networks in one file: twice the work for each picture)"`
-	Patience  int     `json:"patience" doc:"epochs without better weights after which the run ends early; 0: it does not"`
+	Schedule   string  `json:"schedule" doc:"of the learning rate: constant, step, cosine, onecycle or plateau"`
+	Warmup     float64 `json:"warmup" doc:"epochs in which the learning rate rises from 0"`
+	Every      float64 `json:"every" doc:"of step: epochs after which the rate is lowered"`
+	Factor     float64 `json:"factor" doc:"of step and plateau: what the rate is multiplied by"`
+	Final      float64 `json:"final" doc:"of cosine: share of the rate at the end, 0 to 1"`
+	Wait       int     `json:"wait" doc:"of plateau: epochs without a lower validation loss before the rate is lowered"`
+	Keep       string  `json:"keep" doc:"which weights are the best: accuracy or loss (on validation data), or last"`
+	Ensemble   int     `json:"ensemble" doc:"keep so many checkpoints, 2 to 8, the best on validation pictures, and export the mean of those that answer best together as one bundle (soft voting: more work for each picture); 0: the best alone"`
+	WithMirror bool    `json:"withmirror" doc:"the bundle answers with the mean of what the network says of a picture and of its mirror image (twice the work for each picture)"`
+	WithProbe  bool    `json:"withprobe" doc:"the bundle answers with the mean of the network and of what probe= began with, which err on other pictures (two networks in one file: twice the work for each picture)"`
+	Patience   int     `json:"patience" doc:"epochs without better weights after which the run ends early; 0: it does not"`
 
 	Overfit string `json:"overfit" doc:"first see whether the network can learn one batch: auto (before long runs), on or off"`
 	Scan    string `json:"scan" doc:"first see which learning rates work: auto (before long runs), on or off"`

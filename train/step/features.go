@@ -86,15 +86,20 @@ func (m mirrored) Input(dst []float32, i int, _ *rand.Rand) error {
 	if err := m.Set.Input(dst, i, nil); err != nil {
 		return err
 	}
-	s := m.Shape()
-	for row := range slices.Chunk(dst, s[1]*s[2]) {
-		for a, b := 0, s[1]-1; a < b; a, b = a+1, b-1 {
-			for c := range s[2] {
-				row[a*s[2]+c], row[b*s[2]+c] = row[b*s[2]+c], row[a*s[2]+c]
+	FlipRows(dst, m.Shape())
+	return nil
+}
+
+// FlipRows swaps left and right of pictures that follow each other, each of a shape of height, width and channels.
+func FlipRows(pictures []float32, shape []int) {
+	w, c := shape[1], shape[2]
+	for row := range slices.Chunk(pictures, w*c) {
+		for a, b := 0, w-1; a < b; a, b = a+1, b-1 {
+			for k := range c {
+				row[a*c+k], row[b*c+k] = row[b*c+k], row[a*c+k]
 			}
 		}
 	}
-	return nil
 }
 
 // changed is a set of training pictures, each changed at random as in training.
