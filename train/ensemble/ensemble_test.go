@@ -49,6 +49,8 @@ func TestChoose(t *testing.T) {
 		{"two that make up for each other", [][]*eval.Answers{answered(0.9, 0.9, 0.4), answered(0.4, 0.3, 0.9)}, []int{0, 1}, 2. / 3, 1},
 		{"the best is not the first", [][]*eval.Answers{answered(0.05, 0.05, 0.9), answered(0.9, 0.9, 0.3)}, []int{1}, 2. / 3, 2. / 3},
 		{"copies add nothing", [][]*eval.Answers{answered(0.9, 0.2), answered(0.9, 0.2)}, []int{0}, 0.5, 0.5},
+		{"as many are right, and the loss is lower", [][]*eval.Answers{answered(0.97, 0.9, 0.2), answered(0.6, 0.8, 0.4)}, []int{1, 0}, 2. / 3, 2. / 3},
+		{"a lower loss, and fewer are right", [][]*eval.Answers{answered(0.51, 0.51, 0.04), answered(0.4, 0.4, 0.3)}, []int{0}, 2. / 3, 2. / 3},
 		{"of equals the one with the lower loss", [][]*eval.Answers{answered(0.9, 0.9, 0.4), answered(0.4, 0.4, 0.7), answered(0.6, 0.4, 0.9)}, []int{0, 2}, 2. / 3, 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
