@@ -12,6 +12,7 @@ import (
 	"gleaner/train/dataset"
 	"gleaner/train/device"
 	"gleaner/train/engine"
+	"gleaner/train/ensemble"
 	"gleaner/train/eval"
 	"gleaner/train/export"
 	"gleaner/train/export/parity"
@@ -54,9 +55,6 @@ func (r *run) export(ctx context.Context) (*Result, error) {
 		}
 		if len(r.voters) > 1 { // that of one alone, so far
 			m.Accuracy = accuracy
-			if m.AccuracyOn == "" {
-				m.AccuracyOn = fmt.Sprintf("%d validation pictures", r.data.Val.Len())
-			}
 		}
 	}
 	if r.data.Test != nil {
@@ -155,7 +153,7 @@ func (r *run) gate(cpu engine.Backend, file []byte, kind export.Kind) (*parity.R
 		return nil, err
 	}
 	defer reference.Close()
-	reference.Answer = r.ask(cpu, reference.Answer)
+	reference.Answer = ensemble.Ask(r.voters, r.net.Input, func(w net.Weights) error { return r.net.Load(cpu, w) }, reference.Answer)
 	report, err := trial.Verify(r.folder.Dir, runs.TryFile, file, reference, trial.Gallery(trial.Spread(held, gatePictures)), kind)
 	if err != nil {
 		return nil, err

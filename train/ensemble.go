@@ -13,15 +13,8 @@ import (
 	"gleaner/train/heads"
 	"gleaner/train/net"
 	"gleaner/train/runs"
-	"gleaner/train/step"
 	"gleaner/train/weights"
 )
-
-// voter is weights that answer in the bundle, and whether they are shown a picture's mirror image.
-type voter struct {
-	weights  net.Weights
-	mirrored bool
-}
 
 // candidate keeps the weights that were just validated, if they are among the best so far, for an ensemble to be made of. The
 // state counts them, and the checkpoint after them; what the state counts no more goes only then, so that after a kill in between
@@ -54,7 +47,6 @@ func (r *run) dropCandidates() error {
 // are best together on the validation pictures. The backend has the best weights afterwards.
 func (r *run) elect(result *Result, m *bundle.Manifest) error {
 	weighed := []net.Weights{r.best}
-	r.voters = nil
 	if r.o.JoinsProbe() && r.state.Best.Epoch > 0 {
 		w, err := weights.Load(r.folder.Candidate(0), r.net, r.data.Heads())
 		if err != nil {
@@ -62,7 +54,6 @@ func (r *run) elect(result *Result, m *bundle.Manifest) error {
 		}
 		weighed, result.Ensemble = append(weighed, w), []int{r.state.Best.Epoch, 0}
 		m.Source = "the probe joined with what learnt on from it, " + m.Source
-		m.Accuracy, m.AccuracyOn = 0, "" // that was the best alone
 	}
 	candidates := r.state.Candidates
 	if len(candidates) > 0 {
@@ -93,12 +84,7 @@ func (r *run) elect(result *Result, m *bundle.Manifest) error {
 		}
 		r.tell.note(c.Note(result.Ensemble, len(all)))
 	}
-	for _, w := range weighed {
-		r.voters = append(r.voters, voter{w, false})
-		if r.o.WithMirror {
-			r.voters = append(r.voters, voter{w, true})
-		}
-	}
+	r.voters = ensemble.Voters(weighed, r.o.WithMirror)
 	return r.net.Load(r.backend, r.best)
 }
 
@@ -107,14 +93,10 @@ func (r *run) elect(result *Result, m *bundle.Manifest) error {
 func (r *run) answers(set dataset.Set) (all []*eval.Answers, loss, accuracy float64, err error) {
 	var each [][]*eval.Answers
 	for _, v := range r.voters {
-		if err := r.net.Load(r.backend, v.weights); err != nil {
+		if err := r.net.Load(r.backend, v.Weights); err != nil {
 			return nil, 0, 0, err
 		}
-		seen := set
-		if v.mirrored {
-			seen = step.View(set, step.Mirror, 0)
-		}
-		if all, loss, accuracy, err = r.answersNow(seen); err != nil {
+		if all, loss, accuracy, err = r.answersNow(v.View(set)); err != nil {
 			return nil, 0, 0, err
 		}
 		each = append(each, all)
@@ -133,40 +115,14 @@ func (r *run) write(cpu engine.Backend, o export.Options) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	var files [][]byte
-	for _, voter := range r.voters {
-		if voter.mirrored { // it comes after the same weights on the picture as it is
-			file, err := ensemble.Mirrored(files[len(files)-1])
-			if err != nil {
-				return nil, err
-			}
-			files = append(files, file)
-			continue
-		}
-		if err := r.net.Load(cpu, voter.weights); err != nil {
+	return ensemble.Write(r.voters, func(w net.Weights) ([]byte, error) {
+		if err := r.net.Load(cpu, w); err != nil {
 			return nil, err
 		}
-		file, err := export.Write(p, func(v *engine.Var) []float32 { return voter.weights[v.Name] }, o)
+		file, err := export.Write(p, func(v *engine.Var) []float32 { return w[v.Name] }, o)
 		if err != nil {
 			return nil, err
 		}
-		files = append(files, file.Bytes)
-	}
-	return ensemble.Join(files)
-}
-
-// ask makes of a function that asks a network, whose weights are in the backend, one that asks all voters and gives their mean.
-func (r *run) ask(cpu engine.Backend, answer func(pictures []float32) ([][]float32, error)) func(pictures []float32) ([][]float32, error) {
-	var now voter
-	load := func(i int) error {
-		now = r.voters[i]
-		return r.net.Load(cpu, now.weights)
-	}
-	return ensemble.Vote(len(r.voters), load, func(pictures []float32) ([][]float32, error) {
-		if now.mirrored {
-			pictures = slices.Clone(pictures)
-			step.FlipRows(pictures, r.net.Input)
-		}
-		return answer(pictures)
+		return file.Bytes, nil
 	})
 }

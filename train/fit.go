@@ -10,6 +10,7 @@ import (
 	"gleaner/train/checkpoint"
 	"gleaner/train/dataset"
 	"gleaner/train/device"
+	"gleaner/train/ensemble"
 	"gleaner/train/net"
 	"gleaner/train/recipe"
 	"gleaner/train/runs"
@@ -36,10 +37,10 @@ type run struct {
 	first  net.Weights // that it begins with, unless it goes on from a checkpoint
 
 	state  state
-	best   net.Weights // of state.Best
-	voters []voter     // whose mean answers the bundle gives; since the export began
-	saved  int         // step of the checkpoint that is there; -1: none
-	told   time.Time   // when Reporter.Step was called last
+	best   net.Weights      // of state.Best
+	voters []ensemble.Voter // whose mean answers the bundle gives; since the export began
+	saved  int              // step of the checkpoint that is there; -1: none
+	told   time.Time        // when Reporter.Step was called last
 }
 
 // Fit trains a network as the options say, or goes on with the run in the options' folder, and leaves the best weights there

@@ -42,7 +42,7 @@ func (r *run) report(ctx context.Context, result *Result, file *parity.Report, u
 func (r *run) unknown(ctx context.Context, file []byte) ([]byte, *bundle.Unknown) {
 	return unknown.Into(ctx, file, unknown.From{Share: r.o.Unknown, Train: r.data.Train, Val: r.data.Val, Dir: r.folder.Dir, Try: runs.TryFile, Note: r.tell.note,
 		Seen: func(ctx context.Context, set dataset.Set) ([][]float32, error) {
-			if err := r.net.Load(r.backend, r.voters[0].weights); err != nil { // the score is of what the first voter's head is fed with
+			if err := r.net.Load(r.backend, r.voters[0].Weights); err != nil { // the score is of what the first voter's head is fed with
 				return nil, err
 			}
 			x, err := r.seen(ctx, set, false)

@@ -24,6 +24,7 @@ import (
 	"gleaner/internal/shared"
 	"gleaner/model"
 	"gleaner/model/bundle"
+	"gleaner/train/dataset/exif"
 )
 
 func write(t testing.TB, root string, files map[string][]byte) {
@@ -261,7 +262,7 @@ func TestOrientation(t *testing.T) {
 		for i := range 6 {
 			im.Pix[3*i] = byte('a' + i)
 		}
-		up := Upright(im, o)
+		up := exif.Upright(im, o)
 		var rows []string
 		for y := range up.H {
 			row := ""
@@ -274,7 +275,7 @@ func TestOrientation(t *testing.T) {
 			t.Errorf("orientation %d gives %s, want %s", o, got, want)
 		}
 		jpg := turned(picture(t, ".jpg", 16, 16), o)
-		if got := Orientation(bytes.NewReader(jpg)); got != o {
+		if got := exif.Orientation(bytes.NewReader(jpg)); got != o {
 			t.Errorf("orientation %d is read as %d", o, got)
 		}
 		if _, err := jpeg.Decode(bytes.NewReader(jpg)); err != nil {
@@ -290,16 +291,6 @@ func TestOrientation(t *testing.T) {
 	if right := im.Row(8)[3*15:]; right[0] < 200 || right[1] < 200 || right[2] < 200 {
 		t.Errorf("the first row is not on the right: BGR %v", right[:3])
 	}
-}
-
-func FuzzOrientation(f *testing.F) {
-	f.Add(turned(picture(f, ".jpg", 8, 8), 6))
-	f.Add([]byte("\xff\xd8\xff\xe1\x00\x10Exif\x00\x00II\x2a\x00\xff\xff\xff\xff"))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		if o := Orientation(bytes.NewReader(b)); o < 1 || o > 8 {
-			t.Errorf("orientation %d", o)
-		}
-	})
 }
 
 func TestSplit(t *testing.T) {

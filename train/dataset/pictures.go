@@ -18,6 +18,7 @@ import (
 	"gleaner/classify/prep"
 	"gleaner/model"
 	"gleaner/model/bundle"
+	"gleaner/train/dataset/exif"
 )
 
 // Options say how pictures are opened.
@@ -211,7 +212,7 @@ func (p *Pictures) decode(dst []byte, i int) error {
 		return err
 	}
 	if !p.source.Cutout() {
-		im = Upright(im, OrientationOf(p.source.Path(i)))
+		im = exif.Upright(im, exif.OrientationOf(p.source.Path(i)))
 	}
 	f := p.preps.Get().(*prep.Prep)
 	f.Fill(dst, im)
@@ -250,7 +251,7 @@ func (p *Pictures) Sum() string { return p.sum }
 func (p *Pictures) Picture(i int) (capture.Image, error) {
 	im, err := p.source.Image(p.at[i])
 	if err == nil && !p.source.Cutout() {
-		im = Upright(im, OrientationOf(p.Name(i)))
+		im = exif.Upright(im, exif.OrientationOf(p.Name(i)))
 	}
 	return im, err
 }

@@ -5,6 +5,7 @@ import (
 
 	"gleaner/capture"
 	"gleaner/capture/pictures"
+	"gleaner/train/dataset/exif"
 	"gleaner/train/dataset/pack"
 )
 
@@ -64,7 +65,7 @@ func (s *Stored) Name(i int) string { return s.source.Path(i) }
 func (s *Stored) Picture(i int) (capture.Image, error) {
 	im, err := s.source.Image(i)
 	if err == nil && !s.source.Cutout() {
-		im = Upright(im, OrientationOf(s.source.Path(i)))
+		im = exif.Upright(im, exif.OrientationOf(s.source.Path(i)))
 	}
 	return im, err
 }

@@ -202,18 +202,6 @@ func Join(files [][]byte) ([]byte, error) {
 	return m.Bytes()
 }
 
-// Mirrored is a .tflite file that answers to a picture as the given one does to its mirror image.
-func Mirrored(file []byte) ([]byte, error) {
-	m, err := flat.Read(file)
-	if err != nil {
-		return nil, fmt.Errorf("mirror the network: %w", err)
-	}
-	if err := m.Mirror(); err != nil {
-		return nil, err
-	}
-	return m.Bytes()
-}
-
 // Epochs names the epochs of candidates: "epochs 2, 5 and 9", "epoch 7". Epoch 0 is the linear probe that a run began with.
 func Epochs(epochs []int) string {
 	var names []string

@@ -20,6 +20,7 @@ import (
 	"gleaner/internal/shared"
 	"gleaner/model/tflite"
 	"gleaner/train/dataset"
+	"gleaner/train/dataset/exif"
 	"gleaner/train/dataset/importer"
 	"gleaner/train/dataset/labels"
 	"gleaner/train/dataset/pack"
@@ -279,21 +280,21 @@ func TestLists(t *testing.T) {
 	}
 }
 
-// TestStored takes boxes there and back for every orientation, and holds them to the pixels that dataset.Upright moves.
+// TestStored takes boxes there and back for every orientation, and holds them to the pixels that exif.Upright moves.
 func TestStored(t *testing.T) {
 	im := capture.NewImage(7, 5)
 	for i := range im.Pix {
 		im.Pix[i] = byte(i)
 	}
 	for turn := 1; turn <= 8; turn++ {
-		up := dataset.Upright(im, turn)
+		up := exif.Upright(im, turn)
 		b := [4]float64{1, 2, 3, 5}
 		s := stored(b, turn, im.W, im.H)
 		if back := upright(s, turn, im.W, im.H); back != b {
 			t.Errorf("orientation %d: %v there and back is %v", turn, b, back)
 		}
 		want := up.Sub(image.Rect(1, 2, 3, 5))
-		got := dataset.Upright(im.Sub(image.Rect(int(s[0]), int(s[1]), int(s[2]), int(s[3]))), turn)
+		got := exif.Upright(im.Sub(image.Rect(int(s[0]), int(s[1]), int(s[2]), int(s[3]))), turn)
 		for y := range want.H {
 			if got.W != want.W || got.H != want.H || !slices.Equal(got.Row(y), want.Row(y)) {
 				t.Errorf("orientation %d: the box %v holds other pixels", turn, s)

@@ -9,7 +9,7 @@ import (
 
 	"gleaner/capture"
 	"gleaner/detect"
-	"gleaner/train/dataset"
+	"gleaner/train/dataset/exif"
 	"gleaner/train/dataset/importer"
 	"gleaner/train/dataset/labels"
 	"gleaner/train/dataset/spot"
@@ -31,7 +31,7 @@ var _ importer.Finder = (*finder)(nil)
 
 // Find implements importer.Finder: the network sees the picture upright, and boxes are given as the picture is stored.
 func (f *finder) Find(im capture.Image, turn int, it labels.Item) ([]labels.Object, error) {
-	up := dataset.Upright(im, turn)
+	up := exif.Upright(im, turn)
 	found, tiles, err := f.eye.Look(f.ctx, up)
 	if err != nil {
 		return nil, err
@@ -141,7 +141,7 @@ func overlapping(found []spot.Found, all []Box, i int) string {
 	return ""
 }
 
-// stored takes a box from the upright picture to the stored one, w×h, the inverse of dataset.Upright.
+// stored takes a box from the upright picture to the stored one, w×h, the inverse of exif.Upright.
 func stored(b [4]float64, turn, w, h int) [4]float64 {
 	if turn > 4 {
 		b = [4]float64{b[1], b[0], b[3], b[2]}

@@ -15,7 +15,7 @@ import (
 	"strings"
 
 	"gleaner/capture"
-	"gleaner/train/dataset"
+	"gleaner/train/dataset/exif"
 	"gleaner/train/dataset/importer"
 	"gleaner/train/dataset/pack"
 )
@@ -123,7 +123,7 @@ func (t *thumbnails) figure(rec Record) figure {
 	} else if im, err := t.decoder.Decode(file); err != nil {
 		f.Notes = append(f.Notes, err.Error())
 	} else {
-		f.Source = encode(shrink(dataset.Upright(im, rec.Orientation)))
+		f.Source = encode(shrink(exif.Upright(im, rec.Orientation)))
 	}
 	add := func(b [4]float64, kind, text string) {
 		u := upright(b, rec.Orientation, rec.Width, rec.Height)
@@ -173,7 +173,7 @@ func counted(notes []string) (out []string) {
 	return out
 }
 
-// upright takes a box from the stored picture, w×h, to the upright one, as dataset.Upright does: turning back is the inverse.
+// upright takes a box from the stored picture, w×h, to the upright one, as exif.Upright does: turning back is the inverse.
 func upright(b [4]float64, turn, w, h int) [4]float64 {
 	switch turn {
 	case 6:

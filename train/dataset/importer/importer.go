@@ -22,7 +22,7 @@ import (
 	"gleaner/classify/prep"
 	"gleaner/model"
 	"gleaner/model/bundle"
-	"gleaner/train/dataset"
+	"gleaner/train/dataset/exif"
 	"gleaner/train/dataset/labels"
 	"gleaner/train/dataset/pack"
 )
@@ -304,7 +304,7 @@ func (c *cutter) cut(it labels.Item) (r cut) {
 	if it.Width > 0 && (it.Width != im.W || it.Height != im.H) {
 		left("size", fmt.Sprintf("the label speaks of %d×%d pixels, and the picture has %d×%d: the boxes are taken as they are", it.Width, it.Height, im.W, im.H), true)
 	}
-	turn := dataset.Orientation(bytes.NewReader(file))
+	turn := exif.Orientation(bytes.NewReader(file))
 	if turn != 1 {
 		left("orientation", fmt.Sprintf("stored turned (EXIF %d): cut as stored, then put upright", turn), true)
 	}
@@ -357,7 +357,7 @@ func (c *cutter) object(im capture.Image, turn int, o labels.Object) (crop *pack
 	if side := min(box[2]-box[0], box[3]-box[1]); side < float64(c.o.MinSide) {
 		return nil, fmt.Sprintf("its shorter side has %.0f pixels, and %d are wanted", side, c.o.MinSide), nil
 	}
-	part := dataset.Upright(im.Sub(Region(box, c.o.Margin, o.Box == nil)), turn)
+	part := exif.Upright(im.Sub(Region(box, c.o.Margin, o.Box == nil)), turn)
 	if part.Empty() {
 		return nil, "the box holds no whole pixel", nil
 	}

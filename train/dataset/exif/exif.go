@@ -1,4 +1,5 @@
-package dataset
+// Package exif reads how a JPEG file says that its picture is to be turned, and turns it.
+package exif
 
 import (
 	"bufio"
