@@ -19,7 +19,7 @@ type demoKind struct {
 var demoKinds = []demoKind{
 	{"belt", "demo", "A belt of garments is being sorted.", seeBelt("garments", "fashion-mnist")},
 	{"masks", "masks", "Faces with and without a mask are told apart.", seeFaces},
-	{"recycling", "recycling", "Waste is being sorted by its material.", seeBelt("recycling", "")},
+	{"recycling", "recycling", "Waste is being sorted by its material.", seeBelt("recycling", "", "cameras[0].classify.margin=0")},
 }
 
 func demoNames() (names []string) {
@@ -44,14 +44,16 @@ func findDemo(name, source string) (demoKind, []string, error) {
 }
 
 // seeBelt sorts what lies on the drawn belt, the pictures of a folder with a sub-folder per class or those named, or what a camera
-// or a clip shows of another belt.
-func seeBelt(model, pictures string) func(string) ([]string, error) {
+// or a clip shows of another belt. Where photos lie on the drawn belt, ofPhotos counts too: a model that learnt from such photos alone
+// is asked about them without the belt around.
+func seeBelt(model, pictures string, ofPhotos ...string) func(string) ([]string, error) {
 	return func(source string) ([]string, error) {
 		sets := []string{"cameras[0].name=belt", "cameras[0].detect.kind=motion", "cameras[0].classify.models=[" + model + "]"}
 		if source == "" && pictures != "" {
 			return append(sets, "cameras[0].source='belt:'", "cameras[0].belt.pictures="+pictures), nil
 		}
 		if st, err := os.Stat(source); err == nil && st.IsDir() {
+			sets = append(sets, ofPhotos...)
 			return append(sets, "cameras[0].source='belt:'", fmt.Sprintf("cameras[0].belt.pictures=%q", source)), nil
 		}
 		at, err := demoSource(source, "a folder of photos with a sub-folder per class, which the drawn belt carries")
