@@ -1,5 +1,6 @@
-// Command 2-clothing proves that clothing is learnt from scratch in ten minutes on two cores: three networks are trained on
-// Fashion-MNIST by the project's own loop, in this process, on the CPU. Validation is cut from the 60,000 training pictures.
+// Command 2-clothing proves that clothing is learnt from scratch in as much work as two cores do in ten minutes: three networks are
+// trained on Fashion-MNIST by the project's own loop, in this process, on the CPU, by one thread, because the seconds of two that share
+// a core count twice. Validation is cut from the 60,000 training pictures.
 // The recipes were chosen on validation alone; the 10,000 test pictures are looked at once per network, at the end of its run.
 package main
 
@@ -93,7 +94,7 @@ func run(ctx context.Context) (figure string, err error) {
 // run trains one network and gives its accuracy on the test pictures.
 func (t trial) run(ctx context.Context, out string, seed uint64) (eval.Share, error) {
 	o := recipe.DefaultOptions()
-	keys := append([]string{"data=/usr/share/datasets/fashion-mnist", "net=" + t.net, "out=" + out, "val=0.05", "mean=73", "std=90", "threads=2",
+	keys := append([]string{"data=/usr/share/datasets/fashion-mnist", "net=" + t.net, "out=" + out, "val=0.05", "mean=73", "std=90", "threads=1",
 		"workers=1", "keep=last", "overfit=off", "scan=off", "save=0", "device=cpu", "seed=" + strconv.FormatUint(seed, 10)}, t.keys...)
 	for _, k := range keys {
 		if err := o.Set(k); err != nil {

@@ -7,21 +7,23 @@ import (
 )
 
 // resnetSmall is a residual network for pictures of 28 to 64 pixels, after the nine-layer one of Page (DAWNBench 2018): each
-// stage halves the picture, doubles the channels, and adds Depth residual blocks, the last stage none. The stem halves the
-// picture too, and before its norm, because work at full size costs the most and teaches the least. Width 1 is half of that
+// stage halves the picture, doubles the channels, and adds Depth residual blocks, the last stage none. The first stage halves behind
+// its convolution, which sees the weave of small pictures; the others before it, where work costs less. Width 1 is half of that
 // network.
 func resnetSmall(o Options) func(b *Builder, x *engine.Node) []*engine.Node {
 	return func(b *Builder, x *engine.Node) []*engine.Node {
 		x = b.Conv("stem", x, Filter{Out: channels(32, o.Width), Size: 3, Pad: 1}, None)
-		x = b.MaxPool("stem/pool", x, engine.Square(2, 2, 0))
 		x = b.Norm("stem/norm", x, Relu)
 		for i, c := range []int{64, 128, 256} {
 			stage := fmt.Sprintf("stage%d", i+1)
 			f := Filter{Out: channels(c, o.Width), Size: 3, Pad: 1}
-			if i > 0 {
-				x = b.MaxPool(stage+"/pool", x, engine.Square(2, 2, 0))
+			half := engine.Square(2, 2, 0)
+			if i == 0 {
+				x = b.MaxPool(stage+"/pool", b.Conv(stage+"/conv", x, f, None), half)
+				x = b.Norm(stage+"/norm", x, Relu)
+			} else {
+				x = b.ConvNorm(stage+"/conv", b.MaxPool(stage+"/pool", x, half), f, Relu)
 			}
-			x = b.ConvNorm(stage+"/conv", x, f, Relu)
 			if c == 256 {
 				break
 			}

@@ -106,7 +106,7 @@ var golden = map[string]uint64{
 	"densenet121":  0xde454cbb20322422,
 	"head":         0xd2a5747833d43de,
 	"mobilenetv2":  0xe8ca739417c48392,
-	"resnet-small": 0xdd7cb8dbf93721ed,
+	"resnet-small": 0x1c2855c9bcc3ddc5,
 	"resnet18":     0xbe488dfd82aaabe9,
 	"resnet50":     0x89cf27d73f0e151c,
 	"vgg16":        0xcccb720dc32a8d3d,
