@@ -23,9 +23,9 @@ const (
 func (b Balance) Drawn(set Set) int { return newDealer(set, b, 0).drawn() }
 
 // Weights are the weights in a loss of a head's classes, such that each class of a head of answers, which are the same examples and may
-// be the same set and head, weighs the same: the mean of what its examples weigh. An example of the answers weighs the mean count of a class over its
-// own class's, 1 on the mean ("balanced" of King and Zeng, "Logistic Regression in Rare Events Data", 2001). A class without examples
-// has the weight 1.
+// be the same set and head, weighs the same: the mean of what its examples weigh. An example of the answers weighs the mean count of a
+// class over its own class's, 1 on the mean ("balanced" of King and Zeng, "Logistic Regression in Rare Events Data", 2001). A class
+// without examples has the weight 1.
 func Weights(set Set, head int, answers Set, of int) []float32 {
 	each := balanced(answers, of)
 	sum, n := make([]float64, len(set.Heads()[head].Labels)), Counts(set, head)

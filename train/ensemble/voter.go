@@ -36,9 +36,12 @@ func (v Voter) View(set dataset.Set) dataset.Set {
 	return set
 }
 
+// Answerer gives the probabilities of pictures, batched, by head.
+type Answerer = func(pictures []float32) ([][]float32, error)
+
 // Ask makes of a function that asks the network whose weights were loaded last about pictures of a shape one that asks all voters and
 // gives their mean. A single voter's weights are loaded already.
-func Ask(voters []Voter, shape engine.Shape, load func(net.Weights) error, answer func(pictures []float32) ([][]float32, error)) func(pictures []float32) ([][]float32, error) {
+func Ask(voters []Voter, shape engine.Shape, load func(net.Weights) error, answer Answerer) Answerer {
 	now := voters[0]
 	next := func(i int) error {
 		now = voters[i]
