@@ -35,6 +35,19 @@ func voter(t testing.TB, seed uint64, change ...func(m *Model)) *Model {
 	return m
 }
 
+// reread is a model as it comes back from its file.
+func reread(t *testing.T, m *Model) *Model {
+	t.Helper()
+	b, err := m.Bytes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m, err = Read(b); err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
 // TestJoin looks at what is joined: one input, one output, shared constants, the first's labels, and that it is a file that can be
 // read; the models joined stay as they were.
 func TestJoin(t *testing.T) {
@@ -47,13 +60,7 @@ func TestJoin(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := m.Bytes()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if m, err = Read(b); err != nil {
-		t.Fatal(err)
-	}
+	m = reread(t, m)
 	in, out := m.InputTensors(), m.OutputTensors()
 	if len(in) != 1 || in[0].Name != "image" || in[0].Quant.Zero[0] != 128 || len(out) != 1 || !slices.Equal(out[0].Shape, []int{1, 3}) || out[0].Type != Float32 {
 		t.Errorf("inputs %+v, outputs %+v", in, out)

@@ -12,13 +12,7 @@ func TestMirror(t *testing.T) {
 	if err := m.Mirror(); err != nil {
 		t.Fatal(err)
 	}
-	b, err := m.Bytes()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if m, err = Read(b); err != nil {
-		t.Fatal(err)
-	}
+	m = reread(t, m)
 	g := &m.Graphs[0]
 	first := g.Ops[0]
 	if m.Codes[first.Code].Builtin != OpReverseV2 || first.Inputs[0] != g.Inputs[0] || len(g.Ops) != seen+1 {

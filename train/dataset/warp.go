@@ -5,6 +5,9 @@ import (
 	"math/rand/v2"
 
 	"gleaner/capture"
+	"gleaner/classify/prep"
+	"gleaner/model"
+	"gleaner/model/bundle"
 )
 
 // frame is how a picture lies in memory and becomes numbers: h rows of w pixels with c values each.
@@ -172,29 +175,19 @@ type floor struct {
 	x0, y0  int
 }
 
-// newFloor brings a picture's channels into the order of a colour, "rgb", "bgr" or "gray".
+// newFloor is a picture, at its own size, in the colours of an input, "rgb", "bgr" or "gray".
 func newFloor(im capture.Image, colour string) floor {
 	if im.Empty() {
 		return floor{}
 	}
-	f := floor{w: im.W, h: im.H, c: 3}
-	if colour == "gray" {
-		f.c = 1
+	in := bundle.Input{Prep: prep.Linear, Width: im.W, Height: im.H, Colour: colour, Mean: []float32{0}, Std: []float32{1}, Fit: "stretch"}
+	f := floor{w: im.W, h: im.H, c: in.Channels()}
+	p, err := prep.New(in, model.Tensor{Name: "backdrop", Type: model.UInt8, Shape: []int{1, f.h, f.w, f.c}})
+	if err != nil {
+		return floor{} // an unknown colour, which the pictures themselves are refused for
 	}
-	for y := range im.H {
-		row := im.Row(y)
-		for x := range im.W {
-			b, g, r := row[3*x], row[3*x+1], row[3*x+2]
-			switch colour {
-			case "gray":
-				f.pix = append(f.pix, byte((int(r)*299+int(g)*587+int(b)*114+500)/1000)) // ITU-R BT.601
-			case "bgr":
-				f.pix = append(f.pix, b, g, r)
-			default:
-				f.pix = append(f.pix, r, g, b)
-			}
-		}
-	}
+	f.pix = make([]byte, p.Size())
+	p.Fill(f.pix, im)
 	return f
 }
 
