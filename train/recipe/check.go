@@ -102,6 +102,8 @@ func (o *Options) checkEnsemble() error {
 	switch {
 	case o.WithProbe && o.Probe == 0:
 		return errors.New("withprobe=true: there is no probe to join: probe=0.03 fits one, withprobe=false leaves it out")
+	case o.WithMirror && !o.Flip:
+		return errors.New("withmirror=true: without flip=true the network never sees a mirror image, and is often wrong about one")
 	case o.Ensemble < 0 || o.Ensemble > 8:
 		return fmt.Errorf("ensemble=%d: not in 0 to 8", o.Ensemble)
 	case o.Ensemble < 2:

@@ -119,6 +119,7 @@ func TestCheck(t *testing.T) {
 		"squares=8 net=a.tflite units=9": "in the place of units=",
 		"squares=8 net=a.tflite":         "squares=8: probe= fits them",
 		"withprobe=true":                 "withprobe=true: there is no probe to join",
+		"withmirror=true":                "withmirror=true: without flip=true",
 		"quantise=1":                     "quantise=1: not 0, nor 2 to 16",
 		"quantise=8":                     "it needs start= and export=int8",
 		"export=onnx":                    "export=onnx: not one of float32, float16, int8",
