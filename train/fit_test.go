@@ -276,6 +276,18 @@ func TestResumeAfterKill(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Logf("killed %d times", kills)
+	files, err := filepath.Glob(filepath.Join(o.Out, "[^.]*.*"))
+	if err != nil || len(files) < 5 {
+		t.Fatalf("%v, %v", files, err)
+	}
+	for _, f := range files { // what a kill in the middle of writing it leaves, which the kills above seldom hit
+		if err := os.WriteFile(filepath.Join(o.Out, "."+filepath.Base(f)+"123"), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, _, err := fit(t, o, true); err != nil {
+		t.Fatal(err)
+	}
 	same(t, calm.Out, o.Out)
 	if left, _ := filepath.Glob(filepath.Join(o.Out, ".*")); len(left) != 1 {
 		t.Errorf("%v is left", left)

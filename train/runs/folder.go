@@ -149,8 +149,8 @@ const TryFile = ".try-"
 
 // sweep removes what a process that was killed left half done.
 func (f *Folder) sweep() error {
-	for _, path := range []string{f.Options(), f.Log(), f.Checkpoint(), f.Best(), f.Skipped()} {
-		if err := checkpoint.Sweep(path); err != nil {
+	for _, name := range []string{OptionsFile, LogFile, CheckpointFile, BestFile, SkippedFile, AnswersFile, ResultFile} {
+		if err := checkpoint.Sweep(filepath.Join(f.Dir, name)); err != nil {
 			return err
 		}
 	}

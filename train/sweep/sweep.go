@@ -17,6 +17,7 @@ import (
 	"github.com/google/renameio/v2"
 
 	"gleaner/train"
+	"gleaner/train/checkpoint"
 	"gleaner/train/eval"
 	"gleaner/train/recipe"
 	"gleaner/train/runs"
@@ -340,7 +341,7 @@ func (s *Sweep) write() error {
 	return nil
 }
 
-// lock makes and takes the folder, for this process alone.
+// lock makes and takes the folder, for this process alone, and removes what a process that was killed left half written there.
 func lock(dir string) (unlock func(), err error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, &runs.UsedError{Dir: dir, Problem: fmt.Sprintf("cannot be made: %v", errors.Unwrap(err))}
@@ -352,6 +353,12 @@ func lock(dir string) (unlock func(), err error) {
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		f.Close()
 		return nil, &runs.UsedError{Dir: dir, Problem: "another process sweeps there"}
+	}
+	for _, name := range []string{File, PageFile} {
+		if err := checkpoint.Sweep(filepath.Join(dir, name)); err != nil {
+			f.Close()
+			return nil, err
+		}
 	}
 	return func() { _ = f.Close() }, nil
 }

@@ -89,9 +89,16 @@ func TestResume(t *testing.T) {
 		t.Errorf("two at a time: %v", err)
 	}
 	unlock()
+	left := filepath.Join(out, "."+PageFile+"123") // what a kill in the middle of writing it leaves
+	if err := os.WriteFile(left, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
 	tell.End = nil
 	if err := s.Run(t.Context(), tell); err != nil {
 		t.Fatal(err)
+	}
+	if _, err := os.Stat(left); !os.IsNotExist(err) {
+		t.Errorf("%s is left: %v", left, err)
 	}
 	if !slices.Equal(begun, []int{1, 2, 2, 3}) {
 		t.Errorf("begun were %v", begun)
