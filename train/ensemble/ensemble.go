@@ -14,14 +14,18 @@ import (
 )
 
 // Insert is the n best of the candidates and one more, the best first: those that are more often right on validation pictures, of
-// equals those with the lower loss, and of equals in that the earlier ones. The candidates are in that order; they stay as they
-// are.
+// equals those with the lower loss, and of equals in that the earlier ones. The probe that a run began with, epoch 0, stays even if it
+// is not among the best: it errs on other pictures than what learnt on from it, which err much alike. The candidates are in that
+// order, and n is at least 2; they stay as they are.
 func Insert(candidates []runs.Row, row runs.Row, n int) []runs.Row {
 	at := 0
 	for at < len(candidates) && !beats(row, candidates[at]) {
 		at++
 	}
 	all := slices.Insert(slices.Clone(candidates), at, row)
+	if last := len(all) - 1; last == n && all[last].Epoch == 0 {
+		return slices.Delete(all, last-1, last)
+	}
 	return all[:min(n, len(all))]
 }
 

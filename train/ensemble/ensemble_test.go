@@ -11,21 +11,28 @@ import (
 )
 
 func TestInsert(t *testing.T) {
-	var kept []runs.Row
-	for i, r := range []struct{ acc, loss float64 }{{0.5, 1}, {0.7, 1}, {0.5, 0.9}, {0.7, 1}, {0.6, 2}, {0.1, 0.1}} {
-		before := slices.Clone(kept)
-		next := Insert(kept, runs.Row{Epoch: i + 1, ValAcc: r.acc, ValLoss: r.loss}, 4)
-		if !slices.Equal(kept, before) {
-			t.Error("the candidates were changed")
+	type figures struct{ acc, loss float64 }
+	rows := []figures{{0.5, 1}, {0.7, 1}, {0.5, 0.9}, {0.7, 1}, {0.6, 2}, {0.1, 0.1}}
+	for _, c := range []struct {
+		first int // epoch of the first row
+		want  []int
+	}{{1, []int{2, 4, 5, 3}}, {0, []int{1, 3, 4, 0}}} { // with a probe, that stays
+		var kept []runs.Row
+		for i, r := range rows {
+			before := slices.Clone(kept)
+			next := Insert(kept, runs.Row{Epoch: c.first + i, ValAcc: r.acc, ValLoss: r.loss}, 4)
+			if !slices.Equal(kept, before) {
+				t.Error("the candidates were changed")
+			}
+			kept = next
 		}
-		kept = next
-	}
-	var epochs []int
-	for _, r := range kept {
-		epochs = append(epochs, r.Epoch)
-	}
-	if !slices.Equal(epochs, []int{2, 4, 5, 3}) {
-		t.Errorf("kept are %v", epochs)
+		var epochs []int
+		for _, r := range kept {
+			epochs = append(epochs, r.Epoch)
+		}
+		if !slices.Equal(epochs, c.want) {
+			t.Errorf("kept are %v, not %v", epochs, c.want)
+		}
 	}
 }
 

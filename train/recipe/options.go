@@ -96,7 +96,7 @@ type Options struct {
 	Final      float64 `json:"final" doc:"of cosine: share of the rate at the end, 0 to 1"`
 	Wait       int     `json:"wait" doc:"of plateau: epochs without a lower validation loss before the rate is lowered"`
 	Keep       string  `json:"keep" doc:"which weights are the best: accuracy or loss (on validation data), or last"`
-	Ensemble   int     `json:"ensemble" doc:"keep so many checkpoints, 2 to 8, the best on validation pictures, and export the mean of those that answer best together as one bundle (soft voting: more work for each picture); 0: the best alone"`
+	Ensemble   int     `json:"ensemble" doc:"keep so many checkpoints, 2 to 8, the best on validation pictures, with probe= that of the probe as one of them, and export the mean of those that answer best together as one bundle (soft voting: more work for each picture); 0: the best alone"`
 	WithMirror bool    `json:"withmirror" doc:"the bundle answers with the mean of what the network says of a picture and of its mirror image, where flip=true shows it both (twice the work for each picture)"`
 	WithProbe  bool    `json:"withprobe" doc:"the bundle answers with the mean of the network and of what probe= began with, which err on other pictures (two networks in one file: twice the work for each picture)"`
 	Patience   int     `json:"patience" doc:"epochs without better weights after which the run ends early; 0: it does not"`
