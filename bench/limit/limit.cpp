@@ -45,6 +45,7 @@ struct Net {
   TfLiteInterpreter* it = nullptr;
   TfLiteTensor* in = nullptr;
   int w = 0, h = 0;
+  bool grey = false;
   explicit Net(const char* path) {
     TfLiteModel* m = TfLiteModelCreateFromFile(path);
     if (!m) die("a model cannot be read");
@@ -58,13 +59,15 @@ struct Net {
     in = TfLiteInterpreterGetInputTensor(it, 0);
     h = TfLiteTensorDim(in, 1);
     w = TfLiteTensorDim(in, 2);
+    grey = TfLiteTensorDim(in, 3) == 1;
   }
   // run resizes, swaps the colours, scales into the tensor's own memory and computes.
   void run(const cv::Mat& picture, cv::Mat& small) {
     cv::resize(picture, small, cv::Size(w, h), 0, 0, cv::INTER_LINEAR);
-    cv::cvtColor(small, small, cv::COLOR_BGR2RGB);
-    cv::Mat tensor(h, w, CV_32FC3, TfLiteTensorData(in));
-    small.convertTo(tensor, CV_32FC3, 1 / 127.5, -1);
+    cv::cvtColor(small, small, grey ? cv::COLOR_BGR2GRAY : cv::COLOR_BGR2RGB);
+    const int type = grey ? CV_32FC1 : CV_32FC3;
+    cv::Mat tensor(h, w, type, TfLiteTensorData(in));
+    small.convertTo(tensor, type, 1 / 127.5, -1);
     if (TfLiteInterpreterInvoke(it) != kTfLiteOk) die("a model failed");
   }
   const float* out(int i) { return static_cast<const float*>(TfLiteTensorData(TfLiteInterpreterGetOutputTensor(it, i))); }

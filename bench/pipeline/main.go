@@ -212,7 +212,7 @@ func (f *figures) report() (text, line string, pass bool) {
 	p0 := f.pipeline[0]
 	fmt.Fprintf(&b, "%s, %d processors, %s. A 1280×720 H.264 clip of a person: decode, motion gate, SSD (ssd-oidv4, 300×300),\n",
 		time.Now().UTC().Format(time.DateOnly), runtime.NumCPU(), runtime.Version())
-	fmt.Fprintf(&b, "tracking, and the garment classifier (128×128) on each crop: %d frames, %d with detection, %d crops. Medians of %d\n",
+	fmt.Fprintf(&b, "tracking, and the garment classifier (28×28, grey) on each crop: %d frames, %d with detection, %d crops. Medians of %d\n",
 		p0.Frames, p0.Busy, p0.Crops, len(f.pipeline))
 	fmt.Fprintf(&b, "runs in turn with the bare C++ loop (bench/limit); only the ratios travel to other machines.\n\n")
 	fmt.Fprintf(&b, "| figure | pipeline | C++ loop | ratio or difference |\n|---|---|---|---|\n")

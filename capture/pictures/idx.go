@@ -11,8 +11,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // fashionDir is where Debian's dataset-fashion-mnist puts its files.
@@ -21,6 +23,9 @@ const fashionDir = "/usr/share/datasets/fashion-mnist"
 // fashionLabels are the ten classes in the order of the data set's numbers (Xiao, Rasul, Vollgraf 2017).
 var fashionLabels = []string{"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag",
 	"Ankle boot"}
+
+// LabelsFile is the file beside an IDX file that names its classes, one per line.
+const LabelsFile = "labels.txt"
 
 // maxIDX bounds what a header may ask for, in bytes: a damaged file must not take the machine's memory.
 const maxIDX = 1 << 30
@@ -78,14 +83,36 @@ func openIDX(path string) (*Set, error) {
 		s.class[i] = int(c)
 		top = max(top, int(c))
 	}
-	if strings.Contains(strings.ToLower(path), "fashion") && top < len(fashionLabels) {
-		s.labels = fashionLabels
-	} else {
-		for c := range top + 1 {
-			s.labels = append(s.labels, strconv.Itoa(c))
-		}
+	if s.labels, err = namesBeside(path, top); err != nil {
+		return nil, err
 	}
 	return s, nil
+}
+
+// namesBeside are the names of classes 0 to top, one per line of labels.txt beside an IDX file; without that file those of
+// Fashion-MNIST, where the path says that it is it, and numbers elsewhere.
+func namesBeside(path string, top int) (names []string, err error) {
+	file := filepath.Join(filepath.Dir(path), LabelsFile)
+	text, err := os.ReadFile(file)
+	switch {
+	case err == nil:
+		names = strings.Split(strings.TrimSpace(strings.ReplaceAll(string(text), "\r\n", "\n")), "\n")
+		if len(names) <= top {
+			return nil, fmt.Errorf("%s: %d names, and the labels go up to %d, counted from 0", file, len(names), top)
+		}
+		if !utf8.Valid(text) || slices.Contains(names, "") {
+			return nil, fmt.Errorf("%s: a class without a name, or no UTF-8", file)
+		}
+	case !errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("names of the classes: %w", err)
+	case strings.Contains(strings.ToLower(path), "fashion") && top < len(fashionLabels):
+		return fashionLabels, nil
+	default:
+		for c := range top + 1 {
+			names = append(names, strconv.Itoa(c))
+		}
+	}
+	return names, nil
 }
 
 func readIDX(path string) ([]int, []byte, error) {

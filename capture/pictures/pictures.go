@@ -45,7 +45,7 @@ const maxPixels = 120_000_000
 //
 //	fashion-mnist         Debian's Fashion-MNIST test set, 10,000 garments in ten classes
 //	fashion-mnist:train   its training set, 60,000 garments
-//	x-images-idx3-ubyte   an IDX file, gzipped or not, with x-labels-idx1-ubyte beside it
+//	x-images-idx3-ubyte   an IDX file, gzipped or not, with x-labels-idx1-ubyte beside it, and labels.txt, if the classes have names
 //	list.txt              a list file (.txt or .tsv): path TAB class; paths are relative to the list or its parent
 //	folder                one sub-folder per class; without sub-folders, file names that begin with the class
 //

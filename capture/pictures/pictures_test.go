@@ -132,6 +132,11 @@ func TestOpenIDX(t *testing.T) {
 		open  string
 		want  string // the error; empty: none
 	}{
+		{"named", map[string][]byte{"a-images-idx3-ubyte": images, "a-labels-idx1-ubyte": labels, "labels.txt": []byte("0\r\n1\r\n유리\n")}, "a-images-idx3-ubyte", ""},
+		{"too few names", map[string][]byte{"a-images-idx3-ubyte": images, "a-labels-idx1-ubyte": labels, "labels.txt": []byte("0\n")},
+			"a-images-idx3-ubyte", "1 names, and the labels go up to 1"},
+		{"an empty name", map[string][]byte{"a-images-idx3-ubyte": images, "a-labels-idx1-ubyte": labels, "labels.txt": []byte("0\n\n1\n")},
+			"a-images-idx3-ubyte", "a class without a name"},
 		{"plain", map[string][]byte{"a-images-idx3-ubyte": images, "a-labels-idx1-ubyte": labels}, "a-images-idx3-ubyte", ""},
 		{"zipped", map[string][]byte{"a-images-idx3-ubyte.gz": zipped(images), "a-labels-idx1-ubyte.gz": zipped(labels)}, "a-images-idx3-ubyte.gz", ""},
 		{"no labels", map[string][]byte{"a-images-idx3-ubyte": images}, "a-images-idx3-ubyte", "a-labels-idx1-ubyte"},
@@ -163,7 +168,7 @@ func TestOpenIDX(t *testing.T) {
 				t.Fatal(err)
 			}
 			if s.Len() != 2 || s.Label(0) != 1 || s.Label(1) != 0 || im.W != 3 || im.H != 2 || !s.Cutout() ||
-				!bytes.Equal(im.Row(1), []byte{13, 13, 13, 14, 14, 14, 15, 15, 15}) || !slices.Equal(s.Labels(), []string{"0", "1"}) {
+				!bytes.Equal(im.Row(1), []byte{13, 13, 13, 14, 14, 14, 15, 15, 15}) || !slices.Equal(s.Labels()[:2], []string{"0", "1"}) {
 				t.Errorf("%d pictures, labels %v %q, image %+v", s.Len(), s.class, s.Labels(), im)
 			}
 		})

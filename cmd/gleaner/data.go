@@ -32,7 +32,7 @@ func newData() *cobra.Command {
   gleaner data look waste.set
   gleaner train data=waste.set out=runs/first`,
 		Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
-	c.AddCommand(newDataImport(), newDataLook(), newDataSplit(), newDataCrop(), newDataAugment(), newDataMerge(), newDataVerify())
+	c.AddCommand(newDataImport(), newDataLook(), newDataSplit(), newDataCrop(), newDataAugment(), newDataMerge(), newDataVerify(), newDataGarments())
 	return c
 }
 

@@ -17,7 +17,7 @@ import (
 
 func newModelsImprint(f *configFlags) *cobra.Command {
 	o := imprint.DefaultMakeOptions()
-	var use, garments bool
+	var use bool
 	var out string
 	var run imprint.RunOptions
 	c := &cobra.Command{Use: "imprint PICTURES", Short: "Make a classifier out of labelled pictures, in minutes, without training",
@@ -26,9 +26,6 @@ backbone that setup fetched computes features, and the class means of them becom
 A part of the pictures only measures the result. It is a start: what it reaches stands beside it.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			if garments {
-				return imprintGarments(c.Context(), out, c.OutOrStdout(), c.ErrOrStderr())
-			}
 			if run.Run != "" {
 				run.NativeDir, run.Name, run.Out = nativeDir(), o.Name, out
 				return imprintRun(c.Context(), run, c.OutOrStdout())
@@ -67,15 +64,14 @@ A part of the pictures only measures the result. It is a start: what it reaches 
 	fl.IntVar(&o.Size, "size", o.Size, "side of the model's input in pixels")
 	fl.Float64Var(&o.Test, "test", o.Test, "share of the pictures that only measure, 0 to 0.5")
 	fl.BoolVar(&use, "use", false, "make it the current bundle")
-	fl.BoolVar(&garments, "garments", false, "make the demo's own head anew out of Fashion-MNIST")
 	runFlags(fl, &run)
-	fl.StringVar(&out, "out", "model/bundle/catalogue/heads", "with --garments and --run: folder for the head")
+	fl.StringVar(&out, "out", "model/bundle/catalogue/own", "with --run: folder for the weights and the entry")
 	return c
 }
 
-// runFlags are those of a head that comes out of a run.
+// runFlags are those of a network that comes out of a run.
 func runFlags(fl *pflag.FlagSet, run *imprint.RunOptions) {
-	fl.StringVar(&run.Run, "run", "", "put the head that a run of gleaner train fitted on the frozen backbone (epochs=0) into the catalogue, under --name")
+	fl.StringVar(&run.Run, "run", "", "put the network of a run of gleaner train, or the head that it fitted on the frozen backbone (epochs=0), into the catalogue, under --name")
 	fl.StringVar(&run.About, "about", "", "with --run: what it is, in a sentence")
 	fl.StringVar(&run.Licence, "licence", "", "with --run: of backbone and pictures")
 	fl.Float64Var(&run.Accuracy, "accuracy", 0, "with --run: as cross-validation measured it, 0 to 1")
@@ -101,17 +97,6 @@ func progress(w io.Writer, what string) func(done, total int) {
 	return func(done, total int) { fmt.Fprintf(w, "\r%d of %d %s\x1b[K", done, total, what) }
 }
 
-func imprintGarments(ctx context.Context, out string, stdout, stderr io.Writer) error {
-	o := imprint.DefaultGarmentsOptions()
-	o.NativeDir, o.Out, o.Progress = nativeDir(), out, progress(stderr, "pictures")
-	r, err := imprint.Garments(ctx, o)
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(stdout, "%s: %.2f %% right on the test pictures, %.2f %% on the belt, %d bytes\n", out, 100*r.Stills, 100*r.Belt, r.Bytes)
-	return err
-}
-
 func imprintRun(ctx context.Context, o imprint.RunOptions, stdout io.Writer) error {
 	if o.Name == "" || o.About == "" || o.Licence == "" || o.Accuracy <= 0 || o.On == "" {
 		return &badInput{errors.New("--run needs --name, --about, --licence, --accuracy and --on, which the catalogue states")}
@@ -120,6 +105,6 @@ func imprintRun(ctx context.Context, o imprint.RunOptions, stdout io.Writer) err
 	if err != nil {
 		return &badInput{err}
 	}
-	_, err = fmt.Fprintf(stdout, "%s: a head of %d bytes\n", filepath.Join(o.Out, o.Name+".bin"), size)
+	_, err = fmt.Fprintf(stdout, "%s: its weights are %d bytes\n", filepath.Join(o.Out, o.Name+".json"), size)
 	return err
 }

@@ -68,8 +68,8 @@ func makeBundle(ctx context.Context, o MakeOptions) (Made, error) {
 	if err != nil {
 		return Made{}, err
 	}
-	g := gatherer{o: GarmentsOptions{Workers: o.Workers, Progress: o.Progress}, backbone: backbone, in: in, total: p.Len(), lenient: true}
-	all, err := g.gather(ctx, g.stills(p, 0, p.Len()))
+	g := gatherer{workers: o.Workers, progress: o.Progress, backbone: backbone, in: in, pictures: p}
+	all, err := g.gather(ctx)
 	if err != nil {
 		return Made{}, err
 	}

@@ -16,11 +16,11 @@ import (
 //go:embed catalogue.json
 var catalogueJSON []byte
 
-// heads holds the weights that the project made, each a .bin with the catalogue's entry as .json beside it; the
-// generator (train/imprint) writes both.
+// own holds the weights that the project made, heads (.bin) and whole networks (.tflite), each with the catalogue's entry as .json
+// beside it; the generator (train/imprint) writes both.
 //
-//go:embed heads
-var heads embed.FS
+//go:embed own
+var own embed.FS
 
 // Entry is one known model.
 type Entry struct {
@@ -34,8 +34,9 @@ type Entry struct {
 }
 
 // Blob is a file with the sum that it must have, and where it comes from: a registry package, of which setup has
-// extracted it, or a URL.
+// extracted it, a URL, or the program itself.
 type Blob struct {
+	Own     string `json:"own,omitempty"`     // where it lies among the files that the project made
 	Package string `json:"package,omitempty"` // kind:name@version, such as npm:@mediapipe/objectron@0.4.1
 	Member  string `json:"member,omitempty"`  // file of the package, with [from:to] where it is a range of bytes
 	Native  string `json:"native,omitempty"`  // where setup put it, below the native folder
@@ -47,6 +48,9 @@ type Blob struct {
 
 // Origin says in words where the file comes from.
 func (b *Blob) Origin() string {
+	if b.Own != "" {
+		return "trained by its recipe"
+	}
 	if b.Package != "" {
 		return strings.TrimSpace(b.Package + " " + b.Member)
 	}
@@ -56,7 +60,7 @@ func (b *Blob) Origin() string {
 // Graft makes a classifier out of a backbone: cut, resize to the manifest's input, mean over the picture, head.
 type Graft struct {
 	Tensors []int  `json:"tensors"` // outputs of the backbone, by number in the file; several are joined
-	Head    string `json:"head"`    // file below heads
+	Head    string `json:"head"`    // file among those that the project made
 	SHA256  string `json:"sha256"`  // of the head
 }
 
@@ -66,12 +70,12 @@ func All() ([]Entry, error) {
 	if err := json.Unmarshal(catalogueJSON, &out); err != nil {
 		return nil, fmt.Errorf("read catalogue: %w", err)
 	}
-	made, err := fs.Glob(heads, "heads/*.json")
+	made, err := fs.Glob(own, "own/*.json")
 	if err != nil {
 		return nil, fmt.Errorf("read catalogue: %w", err)
 	}
 	for _, name := range made {
-		raw, err := heads.ReadFile(name)
+		raw, err := own.ReadFile(name)
 		if err != nil {
 			return nil, fmt.Errorf("read catalogue: %w", err)
 		}

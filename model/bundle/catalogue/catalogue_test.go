@@ -31,7 +31,16 @@ func TestEntriesAreComplete(t *testing.T) {
 			t.Errorf("%s lacks a description, licence or version", e.Name)
 		}
 		for _, b := range []*Blob{&e.Model, e.Labels} {
-			if b != nil && (!sum.MatchString(b.SHA256) || b.Size <= 0 || b.File == "" || b.Origin() == "" || (b.Native == "") == (b.URL == "")) {
+			if b == nil {
+				continue
+			}
+			places := 0
+			for _, p := range []string{b.Own, b.Native, b.URL} {
+				if p != "" {
+					places++
+				}
+			}
+			if !sum.MatchString(b.SHA256) || b.Size <= 0 || b.File == "" || b.Origin() == "" || places != 1 {
 				t.Errorf("%s: incomplete file %+v", e.Name, b)
 			}
 		}

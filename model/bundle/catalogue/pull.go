@@ -112,6 +112,13 @@ func (f *fetcher) get(ctx context.Context, b *Blob, from string) ([]byte, error)
 	hint := ""
 	switch {
 	case from != "":
+	case b.Own != "":
+		r, err := own.Open("own/" + b.Own)
+		if err != nil {
+			return nil, fmt.Errorf("this program was built wrongly: %w", err)
+		}
+		defer r.Close()
+		return f.read(ctx, r, b, b.Own)
 	case b.Native != "":
 		from = filepath.Join(f.o.NativeDir, filepath.FromSlash(b.Native))
 		hint = "run make setup"
@@ -203,7 +210,7 @@ func (e *Entry) graft(net, labels []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	raw, err := heads.ReadFile("heads/" + e.Graft.Head)
+	raw, err := own.ReadFile("own/" + e.Graft.Head)
 	if err != nil {
 		return nil, fmt.Errorf("graft head: %w", err)
 	}

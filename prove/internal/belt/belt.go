@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"image"
-	"image/png"
-	"os"
 	"slices"
 	"time"
 
@@ -45,16 +43,7 @@ func Camera(count int, seed uint64) daemon.CameraSpec {
 func Run(ctx context.Context, spec daemon.CameraSpec) (*Outcome, error) {
 	store := daemon.DefaultModelOptions()
 	l := &ledger{}
-	res, err := daemon.Replay(ctx, spec, store, daemon.ReplayOptions{Sink: l,
-		Device: func(o capture.Options) (capture.Device, error) {
-			dev, err := cv.NewDevice(o)
-			if b, ok := dev.(*capture.Belt); ok {
-				l.belt = b
-			} else if err == nil {
-				err = errors.New("the source is no belt")
-			}
-			return dev, err
-		},
+	res, err := daemon.Replay(ctx, spec, store, daemon.ReplayOptions{Sink: l, Device: l.device,
 		Progress: func(n uint64) {
 			if n%1000 == 0 {
 				fmt.Printf("%d frames\n", n)
@@ -98,17 +87,24 @@ func Photo(ctx context.Context, spec daemon.CameraSpec, path string) (err error)
 		return err
 	}
 	im := buf.Image()
-	f, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(png.Encode(f, im.Sub(image.Rect(0, im.H/10, im.W, im.H*9/10)).ToGo()), f.Close())
+	return writePNG(path, im, image.Rect(0, im.H/10, im.W, im.H*9/10))
 }
 
 // ledger keeps what the pipeline publishes, as the belt's scorer reads it.
 type ledger struct {
 	belt *capture.Belt
 	seen []capture.Seen
+}
+
+// device opens the camera's belt and keeps it, for its truth.
+func (l *ledger) device(o capture.Options) (capture.Device, error) {
+	dev, err := cv.NewDevice(o)
+	if b, ok := dev.(*capture.Belt); ok {
+		l.belt = b
+	} else if err == nil {
+		err = errors.New("the source is no belt")
+	}
+	return dev, err
 }
 
 // Publish takes an object's final record; one goroutine calls it.

@@ -1,4 +1,4 @@
-package imprint
+package garments
 
 import (
 	"context"
@@ -28,10 +28,10 @@ func (s some) Path(i int) string                  { return s.Pictures.Path(s.pic
 // stretchOfBelt is how many items lie on one belt; light, noise and cloth are drawn anew for the next.
 const stretchOfBelt = 400
 
-// beltCrops lays pictures from to to-1 on one drawn belt and shows each to fn, views times at places drawn by lot,
+// beltCrops lays pictures from to to-1 on one drawn belt and shows each to fn, at a place drawn by lot,
 // cropped as a detector would: its box is not exact and takes part of the shadow along. crop says how crops are cut.
 // The image is lent for the call. Seed and from decide all that is drawn by lot.
-func beltCrops(ctx context.Context, p capture.Pictures, from, to, views int, seed uint64, crop classify.Options,
+func beltCrops(ctx context.Context, p capture.Pictures, from, to int, seed uint64, crop classify.Options,
 	fn func(im capture.Image, class int) error) error {
 	part := some{Pictures: p}
 	for i := from; i < to; i++ {
@@ -49,7 +49,7 @@ func beltCrops(ctx context.Context, p capture.Pictures, from, to, views int, see
 	defer src.Close()
 	buf := belt.NewBuffer()
 	defer buf.Close()
-	due, shown := map[int]int{}, map[int]int{}
+	due, shown := map[int]int{}, map[int]bool{}
 	for {
 		t, err := src.Read(ctx, buf)
 		if errors.Is(err, io.EOF) {
@@ -62,7 +62,7 @@ func beltCrops(ctx context.Context, p capture.Pictures, from, to, views int, see
 		truth := belt.Truth()
 		for _, it := range truth[max(0, len(truth)-32):] {
 			box, ok := belt.BoxAt(it, frame)
-			if !ok || it.FirstFull < 0 || shown[it.Index] == views || !box.In(im.Bounds()) {
+			if !ok || it.FirstFull < 0 || shown[it.Index] || !box.In(im.Bounds()) {
 				continue
 			}
 			if _, ok := due[it.Index]; !ok {
@@ -71,8 +71,7 @@ func beltCrops(ctx context.Context, p capture.Pictures, from, to, views int, see
 			if frame < due[it.Index] {
 				continue
 			}
-			shown[it.Index]++
-			due[it.Index] = frame + 1 + rng.IntN(2)
+			shown[it.Index] = true
 			if c := classify.Crop(im, roughly(box, rng), crop); !c.Empty() {
 				if err := fn(im.Sub(c), it.Class); err != nil {
 					return err
