@@ -153,6 +153,7 @@ func (r *run) gate(cpu engine.Backend, file []byte, kind export.Kind) (*parity.R
 		return nil, err
 	}
 	defer reference.Close()
+	reference.MayLose = r.o.MayLose / 100
 	reference.Answer = ensemble.Ask(r.voters, r.net.Input, func(w net.Weights) error { return r.net.Load(cpu, w) }, reference.Answer)
 	report, err := trial.Verify(r.folder.Dir, runs.TryFile, file, reference, trial.Gallery(trial.Spread(held, gatePictures)), kind)
 	if err != nil {

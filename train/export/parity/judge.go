@@ -7,7 +7,10 @@ import (
 )
 
 // judge is the gate: nil where the file may go out.
-func (r *Report) judge(pictures export.Pictures) error {
+func (r *Report) judge(pictures export.Pictures, mayLose float64) error {
+	if mayLose == 0 {
+		mayLose = Int8LossBar
+	}
 	for i := range r.Heads {
 		h := &r.Heads[i]
 		var text string
@@ -15,8 +18,8 @@ func (r *Report) judge(pictures export.Pictures) error {
 		case bar > 0 && !(h.MaxDelta <= bar):
 			text = fmt.Sprintf("the %s file does not answer as the network does: %s of head %s; %g is allowed",
 				r.Kind, h.worst(pictures), h.Name, bar)
-		case r.Kind == export.Int8 && !(h.Paired.LossBound() <= Int8LossBar):
-			text = h.lost(pictures)
+		case r.Kind == export.Int8 && !(h.Paired.LossBound() <= mayLose):
+			text = h.lost(pictures, mayLose)
 		default:
 			continue
 		}
@@ -30,17 +33,17 @@ func (h *HeadReport) worst(pictures export.Pictures) string {
 	return fmt.Sprintf("on %s class %d is %.5f instead of %.5f, %.2g apart,", pictures.Label(h.Picture), h.Class, h.Is, h.Of, h.MaxDelta)
 }
 
-func (h *HeadReport) lost(pictures export.Pictures) string {
+func (h *HeadReport) lost(pictures export.Pictures, mayLose float64) string {
 	p := h.Paired
 	right := "right"
 	if h.Labelled == 0 {
 		right = "as the network's"
 	}
-	text := fmt.Sprintf("the int8 file may have lost more than a point of accuracy: of %d answers of head %s the network's alone is %s "+
-		"%d times and the file's alone %d times, so that a loss of %.2f points cannot be excluded and %.0f is allowed; worst, %s "+
-		"and %d answers differ", p.N, h.Name, right, p.Before, p.After, 100*p.LossBound(), 100*Int8LossBar, h.worst(pictures), p.N-h.Agree)
+	text := fmt.Sprintf("the int8 file may have lost more accuracy than it may: of %d answers of head %s the network's alone is %s "+
+		"%d times and the file's alone %d times, so that a loss of %.2f points cannot be excluded and %g is allowed; worst, %s "+
+		"and %d answers differ", p.N, h.Name, right, p.Before, p.After, 100*p.LossBound(), 100*mayLose, h.worst(pictures), p.N-h.Agree)
 	if p.Before <= p.After || p.Before+p.After < p.N/100 {
-		return text + ": more pictures may settle it"
+		return text + ": more pictures may settle it, or maylose= allows more"
 	}
 	return text + ": fine-tune it with fake quantisation, or calibrate on more pictures"
 }

@@ -63,6 +63,8 @@ func Heads(p *engine.Program) []Head {
 type Reference struct {
 	Heads []Head
 	Batch int // pictures at a time
+	// MayLose is the share of right answers that an int8 file may lose, as the paired test bounds it; 0: Int8LossBar.
+	MayLose float64
 	// Answer gives each head's output [Batch K] for pictures [Batch …], row-major; valid until the next call.
 	Answer func(pictures []float32) ([][]float32, error)
 	run    engine.Runner
@@ -132,7 +134,7 @@ func (e *ParityError) Error() string { return e.Text }
 // Verify runs a written file beside the network it was made of, on pictures that neither was trained or calibrated on. A float
 // file fails where a probability differs by more than its bar (Float32Bar, Float16Bar), and the error names the picture. An
 // int8 file, which honestly changes an answer here and there, fails when the pictures cannot exclude that it lost more than
-// Int8LossBar of accuracy: a paired test, see Paired.LossBound. The error is a *ParityError then; the Report is there in any case
+// net.MayLose of accuracy: a paired test, see Paired.LossBound. The error is a *ParityError then; the Report is there in any case
 // but that of an operating error.
 func Verify(file model.Runner, net *Reference, pictures export.Pictures, kind export.Kind) (*Report, error) {
 	v, err := newVerifier(file, net, pictures, kind)
@@ -144,7 +146,7 @@ func Verify(file model.Runner, net *Reference, pictures export.Pictures, kind ex
 			return nil, fmt.Errorf("verify: %w", err)
 		}
 	}
-	return v.report, v.report.judge(pictures)
+	return v.report, v.report.judge(pictures, net.MayLose)
 }
 
 type verifier struct {

@@ -97,9 +97,12 @@ func TestVerifyInt8(t *testing.T) {
 		name        string
 		pictures, n int
 		want        func(i int) [][]float32
+		mayLose     float64
 		message     string
 	}{
 		{name: "all alike", pictures: 300},
+		{name: "few pictures, and more may be lost", pictures: 200, mayLose: 0.02},
+		{name: "more lost than may be", pictures: 1000, n: 20, mayLose: 0.02, want: want, message: "and 2 is allowed"},
 		{name: "too few pictures", pictures: 200, message: "more pictures may settle it"},
 		{name: "one of a thousand", pictures: 1000, n: 1},
 		{name: "two points lost", pictures: 1000, n: 20, want: want, message: "the network's alone is right 20 times and the file's alone 0 times"},
@@ -108,7 +111,9 @@ func TestVerifyInt8(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			p := shares(c.pictures)
 			p.Want = c.want
-			r, err := Verify(file(wrong(c.pictures, c.n)), answers(7, Softmax), p, export.Int8)
+			net := answers(7, Softmax)
+			net.MayLose = c.mayLose
+			r, err := Verify(file(wrong(c.pictures, c.n)), net, p, export.Int8)
 			if r == nil {
 				t.Fatal(err)
 			}
