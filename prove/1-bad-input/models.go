@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"gleaner/internal/shared"
@@ -95,7 +96,7 @@ func (b *bench) models() []test {
 	changed[len(changed)/2] ^= 1
 	inShared := func(name string) string { return filepath.Join(b.shared, "models", "models", name) }
 	labels := filepath.Join(b.shared, "models", "labels", "imagenet_labels.txt")
-	rank := func(d []byte) []byte { return []byte(strings.Replace(string(d), `"width": 128`, `"width": 97`, 1)) }
+	rank := func(d []byte) []byte { return regexp.MustCompile(`"width": \d+`).ReplaceAll(d, []byte(`"width": 97`)) }
 	tests := []test{
 		refused("bundle without its model", []string{"b-gone", model}, once(b.damaged("b-gone", model, true, gone))...),
 		refused("bundle with an empty model", []string{"b-empty", model}, once(b.damaged("b-empty", model, true, empty))...),
