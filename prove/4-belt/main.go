@@ -1,7 +1,7 @@
 // Command 4-belt proves the recycling recipe from end to end: a network is trained by it on one list of waste photos and on the crops
 // that a camera takes of them on the drawn belt, with the backbone that every user can fetch and a picture of the empty belt; the belt
-// then carries the photos of another list, which training never saw, past the pipeline with that bundle. The share of objects with the right verdict is compared with the bundle's on the same
-// photos as stills.
+// then carries the photos of another list, which training never saw, past the pipeline with that bundle. The share of objects with the
+// right verdict is compared with the bundle's on the same photos as stills.
 package main
 
 import (
