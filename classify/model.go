@@ -31,6 +31,7 @@ type network struct {
 	unknown *bundle.Unknown
 	joint   *joint.Joint // of several heads; nil: there is one
 	t       float64      // temperature; 0 and 1: none
+	views   Views
 
 	mu   sync.Mutex
 	idle []*worker // as many as were ever busy at once
@@ -52,7 +53,7 @@ type worker struct {
 func NewModel(b *bundle.Bundle, l model.Lender) (Classifier, error) {
 	m := b.Manifest
 	n := &network{lender: l, input: m.Input, labels: b.Labels, id: "sha256:" + b.SHA256, logits: m.Head == "logits", unknown: m.Unknown,
-		t: m.Temperature}
+		t: m.Temperature, views: viewsOf(&m)}
 	if m.Head != "probs" && m.Head != "logits" {
 		return nil, fmt.Errorf("bundle %s: head %q is no classifier's; probs or logits is", m.Name, m.Head)
 	}

@@ -14,6 +14,9 @@ type Options struct {
 	Margin float64 `yaml:"margin"`
 	// Shape is "box" (the widened box) or "square" (the smallest square around it, shifted into the frame).
 	Shape string `yaml:"shape"`
+	// Views shows an object's later crops mirrored and closer, where the bundle says that its network was taught so: several views of
+	// an object tell more than several frames of it.
+	Views bool `yaml:"views"`
 	// Quality keeps bad crops from voting.
 	Quality QualityOptions `yaml:"quality"`
 }
@@ -39,7 +42,7 @@ const (
 // DefaultOptions names no model, lists 3 classes, asks about 8 crops of a frame, and refuses boxes under 12 pixels and
 // those within 2 pixels of the frame's border. Sharpness is not judged: the bar belongs to the objects.
 func DefaultOptions() Options {
-	return Options{Top: 3, PerFrame: 8, Margin: 0.05, Shape: ShapeBox, Quality: QualityOptions{MinSide: 12, BorderPx: 2}}
+	return Options{Top: 3, PerFrame: 8, Margin: 0.05, Shape: ShapeBox, Views: true, Quality: QualityOptions{MinSide: 12, BorderPx: 2}}
 }
 
 // Validate checks every value; the error begins with the key's path.

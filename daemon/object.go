@@ -250,6 +250,7 @@ type Pipeline struct {
 	dets           []detect.Detection
 	probs, mean    []float32
 	top            []classify.Score
+	mirror         capture.Image // scratch
 	marks          []web.Box
 	last           time.Time // of the frame before
 	stats          books

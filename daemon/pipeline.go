@@ -153,7 +153,11 @@ func (p *Pipeline) vote(ctx context.Context, f *capture.Frame) error {
 		}
 		var familiar float32
 		var err error
-		if p.probs, familiar, err = classify.Look(ctx, c, f.Image.Sub(rect), p.probs); err != nil {
+		var view classify.Views
+		if p.classify.Views && o.gen == gen {
+			view = classify.ViewsOf(c).Turn(o.ballot.Votes())
+		}
+		if p.probs, familiar, err = classify.Look(ctx, c, view.Show(f.Image, rect, &p.mirror), p.probs); err != nil {
 			return err
 		}
 		if o.gen != gen || o.ballot.Classes() != len(p.probs) {

@@ -120,6 +120,7 @@ func TestOpenRefuses(t *testing.T) {
 		{"head does not fit", edit(func(x map[string]any) { x["head"], x["task"] = "ssd", "detect" }), `head "ssd" needs boxes`, ErrInvalid},
 		{"heads with a background", edit(func(x map[string]any) { x["heads"] = []any{map[string]any{"name": "class"}} }),
 			"heads: only a classifier without a background class has several", ErrInvalid},
+		{"a view that is none", edit(func(x map[string]any) { x["views"] = []string{"mirror", "upside-down"} }), `views: "upside-down" is not "mirror" or "close"`, ErrInvalid},
 		{"rules without heads", edit(func(x map[string]any) {
 			x["background"], x["rules"] = false, []any{map[string]any{"head": "dirt", "label": "dirty", "then": "general"}}
 		}), "heads: there are 0, and 2 to 8 can be joined", ErrInvalid},

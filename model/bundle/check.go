@@ -55,8 +55,15 @@ func (m *Manifest) Check() error {
 		return fmt.Errorf("threshold: %v is not in 0 to 1", m.Threshold)
 	case m.Temperature != 0 && (!(m.Temperature >= 0.05 && m.Temperature <= 20) || m.Task != "classify"):
 		return fmt.Errorf("temperature: %v is not in 0.05 to 20, or the head %q has none", m.Temperature, m.Head)
+	case len(m.Views) > 0 && m.Task != "classify":
+		return fmt.Errorf("views: task %q has none, classify has", m.Task)
 	case m.Accuracy < 0 || m.Accuracy > 1 || isNaN(m.Accuracy):
 		return fmt.Errorf("accuracy: %v is not in 0 to 1", m.Accuracy)
+	}
+	for _, v := range m.Views {
+		if v != ViewMirror && v != ViewClose {
+			return fmt.Errorf("views: %q is not %q or %q", v, ViewMirror, ViewClose)
+		}
 	}
 	if err := m.Unknown.check(m.Task); err != nil {
 		return err

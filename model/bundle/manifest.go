@@ -8,6 +8,12 @@ import "gleaner/model/joint"
 // Schema is the manifest's format. Additive changes keep the number.
 const Schema = "bundle/1"
 
+// The views of Manifest.Views.
+const (
+	ViewMirror = "mirror" // left and right exchanged
+	ViewClose  = "close"  // without the outer twentieth on each side
+)
+
 // Manifest is bundle.json.
 type Manifest struct {
 	Schema  string `json:"schema"`  // Schema
@@ -34,6 +40,10 @@ type Manifest struct {
 	// Temperature is what the logits are divided by, 0.05 to 20, so that probabilities mean what they say: of probabilities p,
 	// p^(1/T), made to sum to 1. 0 or 1: nothing is changed. A classifier's alone.
 	Temperature float64 `json:"temperature,omitempty"`
+	// Views are the ways in which training showed a picture besides the plain one, and in which an object may be shown to the network
+	// and be of its class still: ViewMirror, ViewClose. What the daemon asks about an object several times it shows in turn (test-time
+	// augmentation). A classifier's alone.
+	Views []string `json:"views,omitempty"`
 	// Accuracy is what the maker measured on still pictures, 0 to 1, and on what; 0: not stated.
 	Accuracy   float64 `json:"accuracy,omitempty"`
 	AccuracyOn string  `json:"accuracy_on,omitempty"`

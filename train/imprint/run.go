@@ -82,7 +82,7 @@ func whole(e *catalogue.Entry, b *bundle.Bundle) ([]byte, error) {
 	net.SetMeta(flat.Meta{Name: e.Name, Description: e.About, Mean: in.Mean, Std: in.Std, Colour: in.Colour}, bundle.FormatLabels(b.Labels))
 	raw, err := net.Bytes()
 	e.Model = catalogue.Blob{Own: e.Name + ".tflite", File: e.Name + ".tflite", SHA256: sumOf(raw), Size: int64(len(raw))}
-	e.Manifest.Source = b.Manifest.Source
+	e.Manifest.Source, e.Manifest.Views, e.Manifest.Unknown = b.Manifest.Source, b.Manifest.Views, b.Manifest.Unknown
 	return raw, err
 }
 

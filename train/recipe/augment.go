@@ -8,6 +8,7 @@ import (
 
 	"gleaner/capture"
 	"gleaner/capture/pictures"
+	"gleaner/model/bundle"
 	"gleaner/train/dataset"
 	"gleaner/train/heads"
 	"gleaner/train/recipes"
@@ -80,6 +81,18 @@ func (o *Options) Changes() dataset.Augment {
 	return dataset.Augment{Flip: o.Flip, Shift: o.Shift, Cutout: o.Cutout, Erase: o.Erase, Brightness: o.Brightness, Contrast: o.Contrast,
 		Rotate: o.Rotate, Zoom: o.Zoom, Shear: o.Shear, Blur: o.Blur, BlurAny: o.Direction == "any", Hue: o.Hue, Saturation: o.Saturation,
 		Noise: o.Noise, Ground: o.Ground == "random"}
+}
+
+// BundleViews are those of the bundle's manifest: what the changes showed the network besides the plain picture. A network that answers with
+// the mean over a picture and its mirror image has nothing to gain from the latter.
+func (o *Options) BundleViews() (views []string) {
+	if o.Flip && !o.WithMirror && o.Epochs > 0 {
+		views = append(views, bundle.ViewMirror)
+	}
+	if o.Zoom >= 0.1 && o.Epochs > 0 {
+		views = append(views, bundle.ViewClose)
+	}
+	return views
 }
 
 // Backdrop is the picture that ground= names; empty where it names none.
