@@ -4,132 +4,38 @@
 package main
 
 import (
-	"bytes"
-	"cmp"
-	"context"
-	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
-	"time"
+
+	"gleaner/prove/internal/cases"
 )
 
-const (
-	bar     = "all: one line that names the culprit, exit code 2, no stack trace; names in Korean work"
-	patient = time.Minute
-)
+const bar = "all: one line that names the culprit, exit code 2, no stack trace; names in Korean work"
 
-// test is one case; nil is right.
-type test struct {
-	name string
-	try  func() error
-}
+func main() { cases.Main(bar, all) }
 
-func main() {
-	right, all, err := prove()
-	word := "PASS"
-	figure := fmt.Sprintf("%d of %d cases right", right, all)
-	if err != nil {
-		figure = fmt.Sprintf("%s; %v", figure, err)
-	}
-	if err != nil || right < all {
-		word = "FAIL"
-	}
-	fmt.Printf("FIGURE %s BAR %s %s\n", figure, bar, word)
-	if word == "FAIL" {
-		os.Exit(1)
-	}
-}
-
-func prove() (right, all int, err error) {
-	dir, err := os.MkdirTemp("", "prove-bad-input")
-	if err != nil {
-		return 0, 0, err
-	}
-	defer os.RemoveAll(dir)
-	b := &bench{dir: dir, store: "--set=models.dir=" + filepath.Join(dir, "models")}
+func all(dir string) ([]cases.Case, error) {
+	b := &bench{Files: cases.Files{Dir: dir}, store: "--set=models.dir=" + filepath.Join(dir, "models")}
 	if err := b.prepare(); err != nil {
-		return 0, 0, err
+		return nil, err
 	}
-	tests := append(b.configs(), b.models()...)
-	tests = append(tests, b.sources()...)
-	tests = append(tests, b.korean()...)
-	for _, t := range tests {
-		what := "ok"
-		if err := t.try(); err != nil {
-			what = "WRONG: " + err.Error()
-		} else {
-			right++
-		}
-		fmt.Printf("%-44s %s\n", t.name, what)
-	}
-	return right, len(tests), nil
+	return slices.Concat(b.configs(), b.models(), b.sources(), b.korean()), nil
 }
 
 // bench is where the cases find their files.
 type bench struct {
-	dir, store string
-	shared     string // licensed test material
-	picture    string // a picture that can be read
-}
-
-// file writes a file and returns its path.
-func (b *bench) file(name string, data []byte) string {
-	path := filepath.Join(b.dir, name)
-	if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, data, 0o644)); err != nil {
-		panic(err) // the folder is this program's own
-	}
-	return path
-}
-
-// gleaner runs the program.
-func gleaner(args ...string) (code int, stdout, stderr string, err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), patient)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, "bin/gleaner", args...)
-	var out, errs bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &errs
-	err = cmd.Run()
-	var exit *exec.ExitError
-	if errors.As(err, &exit) && ctx.Err() == nil {
-		err = nil
-	}
-	return cmd.ProcessState.ExitCode(), out.String(), errs.String(), cmp.Or(ctx.Err(), err)
-}
-
-// refused is a command line that must fail with one line that holds every one of want.
-func refused(name string, want []string, args ...string) test {
-	return test{name, func() error {
-		code, _, errs, err := gleaner(args...)
-		if err != nil {
-			return err
-		}
-		return oneLine(code, errs, want)
-	}}
-}
-
-func oneLine(code int, errs string, want []string) error {
-	switch {
-	case code != 2:
-		return fmt.Errorf("exit code %d: %s", code, errs)
-	case strings.Count(errs, "\n") != 1:
-		return fmt.Errorf("%d lines: %s", strings.Count(errs, "\n"), errs)
-	case strings.Contains(errs, "goroutine ") || strings.Contains(errs, "panic"):
-		return fmt.Errorf("a stack trace: %s", errs)
-	}
-	for _, w := range want {
-		if !strings.Contains(errs, w) {
-			return fmt.Errorf("%q is not in %s", w, errs)
-		}
-	}
-	return nil
+	cases.Files
+	store   string
+	shared  string // licensed test material
+	picture string // a picture that can be read
 }
 
 // works is a command line that must succeed, with every one of want on its standard output.
 func works(args []string, want ...string) error {
-	code, out, errs, err := gleaner(args...)
+	code, out, errs, err := cases.Execute("bin/gleaner", args...)
 	if err != nil || code != 0 {
 		return fmt.Errorf("exit code %d, %v: %s", code, err, errs)
 	}
@@ -142,10 +48,10 @@ func works(args []string, want ...string) error {
 }
 
 // configs are wrong configurations and addresses.
-func (b *bench) configs() []test {
-	yaml := func(name, text string) []string { return []string{"run", "-c", b.file(name, []byte(text))} }
+func (b *bench) configs() []cases.Case {
+	yaml := func(name, text string) []string { return []string{"run", "-c", b.File(name, []byte(text))} }
 	cam := "cameras:\n- name: a\n  source: 'belt:'\n"
-	locked := filepath.Join(b.dir, "folder.yaml")
+	locked := filepath.Join(b.Dir, "folder.yaml")
 	if err := os.Mkdir(locked, 0o700); err != nil {
 		panic(err)
 	}
@@ -156,29 +62,29 @@ func (b *bench) configs() []test {
 		}
 		return args
 	}
-	return []test{
-		refused("unknown key", []string{"unknown.yaml", "cameras[0].sorce: unknown key", `"source"`},
+	return []cases.Case{
+		cases.Refused("unknown key", []string{"unknown.yaml", "cameras[0].sorce: unknown key", `"source"`},
 			yaml("unknown.yaml", "cameras:\n- name: a\n  sorce: 'belt:'\n")...),
-		refused("duration without a unit", []string{"unit.yaml", "cameras[0].stall: 3 needs a unit, such as 3s"},
+		cases.Refused("duration without a unit", []string{"unit.yaml", "cameras[0].stall: 3 needs a unit, such as 3s"},
 			yaml("unit.yaml", cam+"  stall: 3\n")...),
-		refused("configuration that is no YAML", []string{"broken.yaml"}, yaml("broken.yaml", "cameras: [")...),
-		refused("configuration of random bytes", []string{"random.yaml"}, yaml("random.yaml", string(noise(4000)))...),
-		refused("configuration that is missing", []string{"none.yaml"}, "run", "-c", filepath.Join(b.dir, "none.yaml")),
-		refused("configuration that cannot be read", []string{"folder.yaml"}, "run", "-c", locked),
-		refused("--set without a value", []string{"--set", "nonsense"}, set("nonsense")...),
-		refused("--set of a broken index", []string{"--set", "cameras[x].name"}, set("cameras[x].name=b")...),
-		refused("--set of an unknown key", []string{"web.lisen"}, set("web.lisen=1")...),
-		refused("--set of a wrong kind", []string{"cameras[0].fps", "fast"}, set("cameras[0].fps=fast")...),
-		refused("page on a port that is none", []string{"web.listen"}, set("web.listen=127.0.0.1:99999")...),
-		refused("page on nonsense", []string{"web.listen"}, set("web.listen=here")...),
-		refused("broker on a port that is none", []string{"mqtt.embedded.listen"}, set("mqtt.embedded.listen=127.0.0.1:abc")...),
-		refused("broker URL of nonsense", []string{"mqtt.broker"}, set("mqtt.broker=::::")...),
-		refused("broker URL of another scheme", []string{"mqtt.broker", "ftp"}, set("mqtt.broker=ftp://x")...),
-		refused("broker URL with a port that is none", []string{"mqtt.broker", "99999"}, set("mqtt.broker=mqtt://h:99999")...),
-		refused("password file that is missing", []string{"password_file", "none.txt"},
-			set("mqtt.user=u", "mqtt.password_file="+filepath.Join(b.dir, "none.txt"))...),
-		refused("unknown verb", []string{"dance"}, "dance"),
-		refused("unknown flag", []string{"--dance"}, "run", "--dance"),
-		refused("no camera at all", []string{"no camera"}, "run", b.store),
+		cases.Refused("configuration that is no YAML", []string{"broken.yaml"}, yaml("broken.yaml", "cameras: [")...),
+		cases.Refused("configuration of random bytes", []string{"random.yaml"}, yaml("random.yaml", string(noise(4000)))...),
+		cases.Refused("configuration that is missing", []string{"none.yaml"}, "run", "-c", filepath.Join(b.Dir, "none.yaml")),
+		cases.Refused("configuration that cannot be read", []string{"folder.yaml"}, "run", "-c", locked),
+		cases.Refused("--set without a value", []string{"--set", "nonsense"}, set("nonsense")...),
+		cases.Refused("--set of a broken index", []string{"--set", "cameras[x].name"}, set("cameras[x].name=b")...),
+		cases.Refused("--set of an unknown key", []string{"web.lisen"}, set("web.lisen=1")...),
+		cases.Refused("--set of a wrong kind", []string{"cameras[0].fps", "fast"}, set("cameras[0].fps=fast")...),
+		cases.Refused("page on a port that is none", []string{"web.listen"}, set("web.listen=127.0.0.1:99999")...),
+		cases.Refused("page on nonsense", []string{"web.listen"}, set("web.listen=here")...),
+		cases.Refused("broker on a port that is none", []string{"mqtt.embedded.listen"}, set("mqtt.embedded.listen=127.0.0.1:abc")...),
+		cases.Refused("broker URL of nonsense", []string{"mqtt.broker"}, set("mqtt.broker=::::")...),
+		cases.Refused("broker URL of another scheme", []string{"mqtt.broker", "ftp"}, set("mqtt.broker=ftp://x")...),
+		cases.Refused("broker URL with a port that is none", []string{"mqtt.broker", "99999"}, set("mqtt.broker=mqtt://h:99999")...),
+		cases.Refused("password file that is missing", []string{"password_file", "none.txt"},
+			set("mqtt.user=u", "mqtt.password_file="+filepath.Join(b.Dir, "none.txt"))...),
+		cases.Refused("unknown verb", []string{"dance"}, "dance"),
+		cases.Refused("unknown flag", []string{"--dance"}, "run", "--dance"),
+		cases.Refused("no camera at all", []string{"no camera"}, "run", b.store),
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"gleaner/daemon/mqtt"
+	"gleaner/prove/internal/cases"
 )
 
 func sum(b []byte) string {
@@ -27,18 +28,18 @@ func sum(b []byte) string {
 }
 
 // sources are wrong pictures, clips and cameras.
-func (b *bench) sources() []test {
-	return []test{
-		refused("picture that is no picture", []string{"text.png", "not a picture"}, "once", b.store, b.file("text.png", []byte("no picture"))),
-		refused("picture that is empty", []string{"empty.jpg"}, "once", b.store, b.file("empty.jpg", nil)),
-		refused("picture that is random", []string{"random.jpg"}, "once", b.store, b.file("random.jpg", noise(5000))),
-		refused("picture that does not exist", []string{"none.png"}, "once", b.store, filepath.Join(b.dir, "none.png")),
-		refused("clip that does not exist", []string{"none.mp4"}, "replay", b.store, filepath.Join(b.dir, "none.mp4")),
-		refused("clip that does not exist, to bench", []string{"none.mp4"}, "bench", b.store, filepath.Join(b.dir, "none.mp4")),
-		refused("clip that is no clip", []string{"random.mp4"}, "replay", b.store, b.file("random.mp4", noise(50000))),
-		refused("source of an unknown scheme", []string{"foo"}, "replay", b.store, "foo:bar"),
-		refused("replay without a source", []string{"no source"}, "replay", b.store),
-		{"camera that does not exist: the daemon stays", func() error {
+func (b *bench) sources() []cases.Case {
+	return []cases.Case{
+		cases.Refused("picture that is no picture", []string{"text.png", "not a picture"}, "once", b.store, b.File("text.png", []byte("no picture"))),
+		cases.Refused("picture that is empty", []string{"empty.jpg"}, "once", b.store, b.File("empty.jpg", nil)),
+		cases.Refused("picture that is random", []string{"random.jpg"}, "once", b.store, b.File("random.jpg", noise(5000))),
+		cases.Refused("picture that does not exist", []string{"none.png"}, "once", b.store, filepath.Join(b.Dir, "none.png")),
+		cases.Refused("clip that does not exist", []string{"none.mp4"}, "replay", b.store, filepath.Join(b.Dir, "none.mp4")),
+		cases.Refused("clip that does not exist, to bench", []string{"none.mp4"}, "bench", b.store, filepath.Join(b.Dir, "none.mp4")),
+		cases.Refused("clip that is no clip", []string{"random.mp4"}, "replay", b.store, b.File("random.mp4", noise(50000))),
+		cases.Refused("source of an unknown scheme", []string{"foo"}, "replay", b.store, "foo:bar"),
+		cases.Refused("replay without a source", []string{"no source"}, "replay", b.store),
+		{Name: "camera that does not exist: the daemon stays", Try: func() error {
 			d, err := start(b.store, "cameras[0].name=cam", "cameras[0].source=v4l2:/dev/video99")
 			if err != nil {
 				return err
@@ -58,15 +59,15 @@ func (b *bench) sources() []test {
 }
 
 // korean are names that must work.
-func (b *bench) korean() []test {
+func (b *bench) korean() []cases.Case {
 	var labels strings.Builder
 	for i := range 1001 {
 		fmt.Fprintf(&labels, "라벨 %d/유리\n", i)
 	}
-	names := b.file("이름표.txt", []byte(labels.String()))
+	names := b.File("이름표.txt", []byte(labels.String()))
 	hostile := "a/+/#\x00 b\t벨트"
-	return []test{
-		{"labels and paths in Korean: add and once", func() error {
+	return []cases.Case{
+		{Name: "labels and paths in Korean: add and once", Try: func() error {
 			model := filepath.Join(b.shared, "models", "models", "mobilenet_v2_1.0_224_quant.tflite")
 			if err := works([]string{"models", "add", b.store, "--colour=rgb", "--head=probs", "--mean=127.5", "--std=127.5", "--background=yes",
 				"--name=korean", model, names}, "korean-"); err != nil {
@@ -74,15 +75,15 @@ func (b *bench) korean() []test {
 			}
 			return works([]string{"once", b.store, "--classify", "korean", b.picture}, "병 하나.jpg", `"class":"라벨 `, "/유리")
 		}},
-		{"labels and paths in Korean: replay", func() error {
+		{Name: "labels and paths in Korean: replay", Try: func() error {
 			return works([]string{"replay", b.store, "--detect", "frame", "--classify", "korean", "--set=cameras[0].name=카메라 하나",
 				"--set=cameras[0].decide.threshold=0", "--set=cameras[0].decide.majority=0", "--set=cameras[0].track.min_hits=1",
 				"images:" + filepath.Dir(b.picture)}, `"cam":"카메라 하나"`, `"class":"라벨 `)
 		}},
-		{"labels and paths in Korean: MQTT", func() error {
+		{Name: "labels and paths in Korean: MQTT", Try: func() error {
 			return b.publishes("카메라 하나", "카메라 하나")
 		}},
-		{"camera name that is hostile to topics", func() error { return b.publishes(hostile, hostile) }},
+		{Name: "camera name that is hostile to topics", Try: func() error { return b.publishes(hostile, hostile) }},
 	}
 }
 
@@ -95,7 +96,7 @@ func (b *bench) publishes(name, want string) error {
 	}
 	text := fmt.Sprintf("cameras:\n- name: %s\n  source: 'images:%s'\n  loop: true\n  detect: {kind: frame}\n"+
 		"  classify: {models: [korean]}\n  decide: {when: votes, threshold: 0, majority: 0}\n", quoted, filepath.Dir(b.picture))
-	d, err := startWith(b.store, "-c", b.file("daemon.yaml", []byte(text)))
+	d, err := startWith(b.store, "-c", b.File("daemon.yaml", []byte(text)))
 	if err != nil {
 		return err
 	}

@@ -9,30 +9,32 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"gleaner/prove/internal/cases"
 )
 
 // onTheWay are runs that begin well and fail: exit code 1, and what was reached is kept.
-func (b *bench) onTheWay() []test {
-	return []test{
-		{"loss that becomes NaN", b.nan},
-		{"limit on the size of files", b.limited},
-		{"full disk", b.full},
-		{"picture that vanishes", b.vanished},
-		{"Ctrl-C", b.interrupted},
+func (b *bench) onTheWay() []cases.Case {
+	return []cases.Case{
+		{Name: "loss that becomes NaN", Try: b.nan},
+		{Name: "limit on the size of files", Try: b.limited},
+		{Name: "full disk", Try: b.full},
+		{Name: "picture that vanishes", Try: b.vanished},
+		{Name: "Ctrl-C", Try: b.interrupted},
 	}
 }
 
 // nan trains with a learning rate that no network survives. The checkpoint before stays, and is one to go on from.
 func (b *bench) nan() error {
 	out := b.out()
-	err := ends(failed, 3, []string{"diverged in step", "the loss is ", "layer ", "the checkpoint of step", "is kept", "lower lr"},
+	err := ends(cases.Failed, 3, []string{"diverged in step", "the loss is ", "layer ", "the checkpoint of step", "is kept", "lower lr"},
 		b.train(b.data, out, "optimiser=sgd", "lr=1e6", "save=1", "schedule=constant")...)
 	path := filepath.Join(out, "checkpoint.safetensors")
-	before := b.read(path)
+	before := b.Read(path)
 	if err == nil { // it is read, and the same step fails again
-		err = ends(failed, 3, []string{"diverged in step"}, "train", "out="+out, "--resume")
+		err = ends(cases.Failed, 3, []string{"diverged in step"}, "train", "out="+out, "--resume")
 	}
-	if !bytes.Equal(b.read(path), before) {
+	if !bytes.Equal(b.Read(path), before) {
 		err = errors.Join(err, errors.New("the checkpoint was changed"))
 	}
 	return err
@@ -43,16 +45,16 @@ func (b *bench) nan() error {
 func (b *bench) limited() error {
 	calm, out := b.out(), b.out()
 	more := []string{"save=2", "name=same"}
-	if code, errs, err := gleaner(b.train(b.data, calm, more...)...); err != nil || code != 0 {
+	if code, errs, err := cases.Gleaner(b.train(b.data, calm, more...)...); err != nil || code != 0 {
 		return fmt.Errorf("the undisturbed run: %v: %s", err, errs)
 	}
-	size := len(b.read(filepath.Join(calm, "checkpoint.safetensors")))
+	size := len(b.Read(filepath.Join(calm, "checkpoint.safetensors")))
 	blocks := size * 7 / 8 / 1024 // without the best weights it fits, with them it does not
-	code, errs, err := execute("bash", append([]string{"-c", fmt.Sprintf(`ulimit -f %d; exec bin/gleaner "$@"`, blocks), "bash"}, b.train(b.data, out, more...)...)...)
+	code, _, errs, err := cases.Execute("bash", append([]string{"-c", fmt.Sprintf(`ulimit -f %d; exec bin/gleaner "$@"`, blocks), "bash"}, b.train(b.data, out, more...)...)...)
 	if err != nil {
 		return err
 	}
-	if err := told(code, errs, failed, 3, []string{"checkpoint.safetensors", "limit on the size of files", "what was there before is kept", "--resume goes on from step"}); err != nil {
+	if err := cases.Told(code, errs, cases.Failed, 3, []string{"checkpoint.safetensors", "limit on the size of files", "what was there before is kept", "--resume goes on from step"}); err != nil {
 		return err
 	}
 	return b.goesOn(out, calm)
@@ -62,12 +64,12 @@ func (b *bench) limited() error {
 func (b *bench) full() error {
 	calm := b.out()
 	more := []string{"save=2", "name=same"}
-	if code, errs, err := gleaner(b.train(b.data, calm, more...)...); err != nil || code != 0 {
+	if code, errs, err := cases.Gleaner(b.train(b.data, calm, more...)...); err != nil || code != 0 {
 		return fmt.Errorf("the undisturbed run: %v: %s", err, errs)
 	}
-	checkpoint := len(b.read(filepath.Join(calm, "checkpoint.safetensors")))
-	best := len(b.read(filepath.Join(calm, "best.safetensors")))
-	disk, copied := filepath.Join(b.dir, "disk"), b.out()
+	checkpoint := len(b.Read(filepath.Join(calm, "checkpoint.safetensors")))
+	best := len(b.Read(filepath.Join(calm, "best.safetensors")))
+	disk, copied := filepath.Join(b.Dir, "disk"), b.out()
 	if err := os.MkdirAll(disk, 0o755); err != nil {
 		return err
 	}
@@ -80,7 +82,7 @@ func (b *bench) full() error {
 		}
 	}
 	args := append([]string{"-c", script, "bash", "-"}, b.train(b.data, filepath.Join(disk, "run"), more...)...)
-	_, errs, err := execute("unshare", append([]string{"--map-root-user", "--mount", "bash"}, args...)...)
+	_, _, errs, err := cases.Execute("unshare", append([]string{"--map-root-user", "--mount", "bash"}, args...)...)
 	if err != nil {
 		return err
 	}
@@ -88,7 +90,7 @@ func (b *bench) full() error {
 	if !found || strings.TrimSpace(after) != "1" {
 		return fmt.Errorf("exit code %s: %s", after, errs)
 	}
-	if err := told(failed, before, failed, 3, []string{"the disk is full", "what was there before is kept", "--resume goes on from step"}); err != nil {
+	if err := cases.Told(cases.Failed, before, cases.Failed, 3, []string{"the disk is full", "what was there before is kept", "--resume goes on from step"}); err != nil {
 		return err
 	}
 	return b.goesOn(copied, calm)
@@ -96,11 +98,11 @@ func (b *bench) full() error {
 
 // goesOn resumes a run, which must end as the undisturbed one did.
 func (b *bench) goesOn(out, calm string) error {
-	if code, errs, err := gleaner("train", "out="+out, "--resume"); err != nil || code != 0 {
+	if code, errs, err := cases.Gleaner("train", "out="+out, "--resume"); err != nil || code != 0 {
 		return fmt.Errorf("gone on: exit code %d, %v: %s", code, err, errs)
 	}
 	for _, name := range []string{"best.safetensors", "bundle/model.tflite"} {
-		if !bytes.Equal(b.read(filepath.Join(out, name)), b.read(filepath.Join(calm, name))) {
+		if !bytes.Equal(b.Read(filepath.Join(out, name)), b.Read(filepath.Join(calm, name))) {
 			return fmt.Errorf("%s is not that of an undisturbed run", name)
 		}
 	}
@@ -111,18 +113,18 @@ func (b *bench) goesOn(out, calm string) error {
 func (b *bench) vanished() error {
 	var dir string
 	for i := range 40 {
-		dir = filepath.Dir(b.file(filepath.Join("photos", string(rune('a'+i%2)), fmt.Sprintf("%d.png", i)), picture(uint8(6*i))))
+		dir = filepath.Dir(b.File(filepath.Join("photos", string(rune('a'+i%2)), fmt.Sprintf("%d.png", i)), picture(uint8(6*i))))
 	}
 	out := b.out()
 	gone := filepath.Join(dir, "39.png")
 	c := fmt.Sprintf(`bin/gleaner "$@" & pid=$!; for i in $(seq 600); do [ -e %q ] && break; sleep 0.1; done; rm %q; wait $pid`,
 		filepath.Join(out, "checkpoint.safetensors"), gone)
 	args := b.train(filepath.Dir(dir), out, "size=12", "cache=0", "epochs=100000", "save=1")
-	code, errs, err := execute("bash", append([]string{"-c", c, "bash"}, args...)...)
+	code, _, errs, err := cases.Execute("bash", append([]string{"-c", c, "bash"}, args...)...)
 	if err != nil {
 		return err
 	}
-	return told(code, errs, failed, 3, []string{"39.png", "no such file", "--resume goes on from step"})
+	return cases.Told(code, errs, cases.Failed, 3, []string{"39.png", "no such file", "--resume goes on from step"})
 }
 
 // interrupted stops a run as Ctrl-C does: one line, and a bundle that can be used. From there it goes on.
@@ -145,12 +147,12 @@ func (b *bench) interrupted() error {
 	if err != nil {
 		return err
 	}
-	if err := told(c.ProcessState.ExitCode(), errs.String(), failed, 3, []string{"interrupted in epoch", "saved", "--resume goes on from there"}); err != nil {
+	if err := cases.Told(c.ProcessState.ExitCode(), errs.String(), cases.Failed, 3, []string{"interrupted in epoch", "saved", "--resume goes on from there"}); err != nil {
 		return err
 	}
-	picture := b.file("one.png", picture(230))
+	picture := b.File("one.png", picture(230))
 	for _, args := range [][]string{{"models", "verify", filepath.Join(out, "bundle")}, {"once", "--classify", filepath.Join(out, "bundle"), picture}} {
-		if code, errs, err := gleaner(append(args, "--set=models.dir="+filepath.Join(b.dir, "models"))...); err != nil || code != 0 {
+		if code, errs, err := cases.Gleaner(append(args, "--set=models.dir="+filepath.Join(b.Dir, "models"))...); err != nil || code != 0 {
 			return fmt.Errorf("gleaner %s: exit code %d, %v: %s", args[0], code, err, errs)
 		}
 	}

@@ -14,12 +14,14 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"gleaner/prove/internal/cases"
 )
 
 // sets are data set files that are none, or no longer whole. None is changed by who looks at it.
 // Long because each case is its own lines.
-func (b *bench) sets() []test {
-	whole := b.read(b.set)
+func (b *bench) sets() []cases.Case {
+	whole := b.Read(b.set)
 	turned := func(at int) []byte {
 		d := slices.Clone(whole)
 		d[at] ^= 4
@@ -34,7 +36,7 @@ func (b *bench) sets() []test {
 	if pixels < 0 || class < 0 || sums < 0 {
 		panic("the set is not what it was thought to be")
 	}
-	var list []test
+	var list []cases.Case
 	for name, c := range map[string]struct {
 		data []byte
 		want []string
@@ -49,7 +51,7 @@ func (b *bench) sets() []test {
 		"a set of version 7":     {other, []string{"version 7", "import the pictures again"}},
 		"half a set and nothing": {append(slices.Clone(whole[:len(whole)/2]), make([]byte, len(whole)/2)...), []string{"damaged data set"}},
 	} {
-		path := b.file(b.fresh(".set"), c.data)
+		path := b.File(b.fresh(".set"), c.data)
 		want := append([]string{path}, c.want...)
 		for verb, args := range map[string][]string{
 			"look":   {"data", "look", path},
@@ -66,34 +68,34 @@ func (b *bench) sets() []test {
 			if verb == "import" && !strings.Contains(strings.Join(c.want, ""), "not a") {
 				want = []string{path} // it does not look at the examples of what is finished
 			}
-			t := refused(verb+": "+name, want, args...)
+			t := cases.Refused(verb+": "+name, want, args...)
 			if verb == "train" || verb == "eval" {
-				t = refused(verb+": "+name, []string{filepath.Base(path)}, args...)
+				t = cases.Refused(verb+": "+name, []string{filepath.Base(path)}, args...)
 			}
 			list = append(list, b.unchanged(t, path))
 		}
 	}
 	list = append(list, b.pixels(turned(pixels+700))...)
-	slices.SortFunc(list, func(a, c test) int { return strings.Compare(a.name, c.name) })
+	slices.SortFunc(list, func(a, c cases.Case) int { return strings.Compare(a.Name, c.Name) })
 	return append(list,
-		refused("no such set", []string{"none.set", "no such file"}, "data", "look", b.path("none.set")),
-		refused("a folder in place of a set to look at", []string{b.good, "gleaner data import"}, "data", "look", b.good),
-		b.unchanged(refused("an import to a set that is finished", []string{b.set, "finished already"}, "data", "import", b.good, "-o", b.set, "--size=24"), b.set),
-		test{"a merge of sets of two sizes", b.merged},
-		test{"an import with other options goes on", b.unfinished},
+		cases.Refused("no such set", []string{"none.set", "no such file"}, "data", "look", b.Path("none.set")),
+		cases.Refused("a folder in place of a set to look at", []string{b.good, "gleaner data import"}, "data", "look", b.good),
+		b.unchanged(cases.Refused("an import to a set that is finished", []string{b.set, "finished already"}, "data", "import", b.good, "-o", b.set, "--size=24"), b.set),
+		cases.Case{Name: "a merge of sets of two sizes", Try: b.merged},
+		cases.Case{Name: "an import with other options goes on", Try: b.unfinished},
 	)
 }
 
 // pixels are verbs that read the pixels of a set in which one bit is wrong.
-func (b *bench) pixels(set []byte) (list []test) {
-	bad := b.file(b.fresh(".set"), set)
+func (b *bench) pixels(set []byte) (list []cases.Case) {
+	bad := b.File(b.fresh(".set"), set)
 	for verb, args := range map[string][]string{
 		"look":   {"data", "look", bad, "--plain"},
 		"verify": {"data", "verify", bad},
 		"merge":  {"data", "merge", bad, b.set, "-o", b.fresh(".set")},
 		"train":  {"train", "data=" + bad, "out=" + b.fresh(""), "net=cnn-small", "device=ref"},
 	} {
-		list = append(list, b.unchanged(refused(verb+": a bit of the pixels", []string{bad, "example", "damaged data set"}, args...), bad))
+		list = append(list, b.unchanged(cases.Refused(verb+": a bit of the pixels", []string{bad, "example", "damaged data set"}, args...), bad))
 	}
 	return list
 }
@@ -109,11 +111,11 @@ func stored(i int) (row []byte) {
 }
 
 // unchanged is a case after which a file is as it was.
-func (b *bench) unchanged(t test, path string) test {
-	return test{t.name, func() error {
-		before := b.read(path)
-		err := t.try()
-		if after := b.read(path); !bytes.Equal(before, after) {
+func (b *bench) unchanged(t cases.Case, path string) cases.Case {
+	return cases.Case{Name: t.Name, Try: func() error {
+		before := b.Read(path)
+		err := t.Try()
+		if after := b.Read(path); !bytes.Equal(before, after) {
 			err = errors.Join(err, fmt.Errorf("%s was changed", path))
 		}
 		for _, end := range []string{"-wal", "-shm", "-journal"} {
@@ -127,11 +129,11 @@ func (b *bench) unchanged(t test, path string) test {
 
 func (b *bench) merged() error {
 	small, out := b.fresh(".set"), b.fresh(".set")
-	if code, errs, err := gleaner("data", "import", b.good, "-o", small, "--size=16"); err != nil || code != 0 {
+	if code, errs, err := cases.Gleaner("data", "import", b.good, "-o", small, "--size=16"); err != nil || code != 0 {
 		return fmt.Errorf("exit code %d, %v: %s", code, err, errs)
 	}
-	code, errs, err := gleaner("data", "merge", b.set, small, "-o", out)
-	return errors.Join(err, told(code, errs, badInput, []string{b.set, small, "cannot be merged", "import one of them again"}), nothing(out))
+	code, errs, err := cases.Gleaner("data", "merge", b.set, small, "-o", out)
+	return errors.Join(err, cases.Told(code, errs, cases.BadInput, 0, []string{b.set, small, "cannot be merged", "import one of them again"}), nothing(out))
 }
 
 // unfinished interrupts an import: each verb says what to do, other options are refused, and with the same it goes on.
@@ -158,14 +160,14 @@ func (b *bench) unfinished() error {
 		return errors.Join(err, c.Wait())
 	}
 	_ = c.Wait() // the exit code is looked at
-	err := told(c.ProcessState.ExitCode(), errs.String(), failed, []string{"interrupted after", "of 60 pictures", "run it again, and it goes on"})
+	err := cases.Told(c.ProcessState.ExitCode(), errs.String(), cases.Failed, 0, []string{"interrupted after", "of 60 pictures", "run it again, and it goes on"})
 	for _, verb := range [][]string{{"data", "look", set}, {"data", "split", set}, {"train", "data=" + set, "out=" + b.fresh("")}} {
-		code, said, e := gleaner(verb...)
-		err = errors.Join(err, e, told(code, said, badInput, []string{filepath.Base(set), "run the import again, and it goes on"}))
+		code, said, e := cases.Gleaner(verb...)
+		err = errors.Join(err, e, cases.Told(code, said, cases.BadInput, 0, []string{filepath.Base(set), "run the import again, and it goes on"}))
 	}
-	code, said, e := gleaner("data", "import", dir, "-o", set, "--size=500")
-	err = errors.Join(err, e, told(code, said, badInput, []string{set, "delete it, or use its options"}))
-	code, out, said, e := execute("bin/gleaner", args...)
+	code, said, e := cases.Gleaner("data", "import", dir, "-o", set, "--size=500")
+	err = errors.Join(err, e, cases.Told(code, said, cases.BadInput, 0, []string{set, "delete it, or use its options"}))
+	code, out, said, e := cases.Execute("bin/gleaner", args...)
 	if err = errors.Join(err, e); err == nil && (code != 0 || !strings.Contains(out, "60 examples of 60 pictures")) {
 		err = fmt.Errorf("gone on: exit code %d: %s%s", code, out, said)
 	}
@@ -173,12 +175,12 @@ func (b *bench) unfinished() error {
 }
 
 // odd are pictures that are rare, and none of them wrong but for those that are.
-func (b *bench) odd() []test {
+func (b *bench) odd() []cases.Case {
 	p := stripes(24, 24, 1, true)
-	with := func(name string, picture []byte, more ...string) test {
+	with := func(name string, picture []byte, more ...string) cases.Case {
 		return b.taken("picture: "+name, b.folder(map[string][]byte{"can/1.png": p, "bag/odd" + ext(picture): picture}), 2, more)
 	}
-	without := func(name string, picture []byte, why string) test {
+	without := func(name string, picture []byte, why string) cases.Case {
 		return b.taken("picture: "+name, b.folder(map[string][]byte{"can/1.png": p, "bag/odd.png": picture}), 1, []string{"bag/odd.png: file: " + why})
 	}
 	wide := image.NewGray(image.Rect(0, 0, 20000, 1))
@@ -186,7 +188,7 @@ func (b *bench) odd() []test {
 		wide.SetGray(x, 0, color.Gray{uint8(x)})
 	}
 	photo := jpegOf(drawn(64, 64, 3, true))
-	return []test{
+	return []cases.Case{
 		with("1×1", stripes(1, 1, 1, true)),
 		with("20,000×1", encoded(wide)),
 		with("1×20,000", stripes(1, 20000, 1, true)),

@@ -157,7 +157,8 @@ function labels(c, boxes) {
     if (!words) continue;
     const l = el("span", "label " + kind(b.verdict) + (b.box[1] < 0.07 ? " below" : ""),
       words + (b.p ? " " + Math.round(100 * b.p) + " %" : ""));
-    l.style.left = 100 * Math.max(0, b.box[0]) + "%";
+    if (b.box[0] > 0.75) l.style.right = 100 * Math.max(0, 1 - b.box[2]) + "%"; // or it would end outside
+    else l.style.left = 100 * Math.max(0, b.box[0]) + "%";
     l.style.top = 100 * Math.max(0, b.box[1]) + "%";
     c.view.append(l);
   }
