@@ -204,8 +204,26 @@ func TestReplace(t *testing.T) {
 	if err := Replace(dir, bad, files); err == nil {
 		t.Error("a bundle without a name is written")
 	}
-	left, _ := filepath.Glob(dir + "*")
-	if b, err := Open(dir); err != nil || b.Manifest.Version != "2" || len(left) != 1 {
-		t.Errorf("%+v, %v; left are %v", b, err, left)
+	check := func(version string) {
+		t.Helper()
+		left, _ := filepath.Glob(dir + "*")
+		if b, err := Open(dir); err != nil || b.Manifest.Version != version || len(left) != 1 {
+			t.Errorf("%+v, %v; left are %v", b, err, left)
+		}
 	}
+	check("2")
+	for _, killed := range []string{".old", ".next"} { // between the two renames; and before the first of a bundle that is new
+		if err := os.Rename(dir, dir+killed); err != nil {
+			t.Fatal(err)
+		}
+		if err := Replace(dir, bad, files); err == nil {
+			t.Error("a bundle without a name is written")
+		}
+		check("2")
+	}
+	m.Version = "3"
+	if err := Replace(dir, m, files); err != nil {
+		t.Fatal(err)
+	}
+	check("3")
 }

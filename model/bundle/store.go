@@ -1,6 +1,7 @@
 package bundle
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -203,7 +204,7 @@ func readManifest(dir string) (m Manifest, sha string, err error) {
 	if err != nil {
 		return m, "", notFound(path, err, "")
 	}
-	if err := json.Unmarshal(raw, &m); err != nil {
+	if err := json.Unmarshal(bytes.TrimPrefix(raw, []byte("\xef\xbb\xbf")), &m); err != nil {
 		return m, hexSum(raw), invalid(path, "", "not a manifest: %v", err)
 	}
 	if err := m.Check(); err != nil {

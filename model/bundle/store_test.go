@@ -94,6 +94,31 @@ func TestStoreResolve(t *testing.T) {
 	}
 }
 
+// TestStoreBOM: a manifest that an editor put a byte order mark before is installed, and found by its name.
+func TestStoreBOM(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "b")
+	m, files := quant(t)
+	b, err := Write(dir, m, files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, ManifestFile)
+	raw, err := os.ReadFile(path)
+	if err = errors.Join(err, os.WriteFile(path, append([]byte("\xef\xbb\xbf"), raw...), 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	s, err := OpenStore(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Install(dir); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.Use(b.Manifest.Name); err != nil || got.Manifest.Name != b.Manifest.Name {
+		t.Errorf("%v, %v", got, err)
+	}
+}
+
 func TestStorePrune(t *testing.T) {
 	s, ids := three(t)
 	if _, err := s.Use(ids[0]); err != nil {

@@ -35,9 +35,18 @@ func Write(dir string, m Manifest, files map[string][]byte) (*Bundle, error) {
 }
 
 // Replace writes a bundle in the place of the one that dir holds, if it holds any: the new one is there, whole and valid, before the
-// old one goes. A kill in between leaves one of the two, the old one perhaps as dir with .old behind it.
+// old one goes. A kill in between leaves one of the two, the old one perhaps as dir with .old behind it, whence the next Replace fetches
+// it before anything else.
 func Replace(dir string, m Manifest, files map[string][]byte) error {
 	next, old := dir+".next", dir+".old"
+	for _, left := range []string{old, next} { // what a kill left, if it left no dir
+		if _, err := os.Lstat(dir); !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		if err := os.Rename(left, dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("write bundle %s: %w", dir, err)
+		}
+	}
 	for _, d := range []string{next, old} {
 		if err := os.RemoveAll(d); err != nil {
 			return fmt.Errorf("write bundle %s: %w", dir, err)

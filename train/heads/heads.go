@@ -4,6 +4,7 @@
 package heads
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"maps"
 	"slices"
@@ -87,8 +88,10 @@ func (s *Pictures) Label(i, head int) int {
 	return s.labels[head-1][i]
 }
 
-// Sum is that of the pictures, and what is asked about them.
-func (s *Pictures) Sum() string { return fmt.Sprint(s.Pictures.Sum(), " ", s.heads[1:], s.labels) }
+// Sum is a lower-case hex sha256 of the pictures' and of what is asked about them.
+func (s *Pictures) Sum() string {
+	return fmt.Sprintf("%x", sha256.Sum256(fmt.Append(nil, s.Pictures.Sum(), " ", s.heads[1:], s.labels)))
+}
 
 // Join is how heads of a set become one by rules; nil without rules. A head's number is that of the network's output.
 func Join(of []dataset.Head, rules []joint.Rule) (*joint.Joint, error) {

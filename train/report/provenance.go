@@ -49,13 +49,13 @@ func (in *Input) provenance() *Provenance {
 	o := *in.Options
 	p := &Provenance{Program: in.Program, Seed: o.Seed, Network: in.Network, Data: in.Data.Sum, Epoch: in.Best, Ensemble: in.Members,
 		Pictures: Counts{count(in.Data.Train), count(in.Data.Val), count(in.Data.Test), len(in.Data.Skipped)}}
-	for _, f := range []struct{ option, path string }{{"net", o.Net}, {"start", o.Start}} {
+	for _, f := range []struct{ option, path string }{{"net", o.Net}, {"start", o.Start}, {"ground", o.Ground}, {"recipe", o.Recipe}} {
 		if sum, err := sumOf(f.path); err == nil {
 			p.Files = append(p.Files, File{f.option, filepath.Base(f.path), sum})
 		}
 	}
 	o.Out = ""
-	for _, path := range []*string{&o.Data, &o.Val, &o.Test, &o.Net, &o.Start} {
+	for _, path := range []*string{&o.Data, &o.Val, &o.Test, &o.Net, &o.Start, &o.Ground, &o.Recipe} {
 		if *path != "" {
 			*path = filepath.Base(*path)
 		}

@@ -61,6 +61,7 @@ func (o other) Name(i int) string { return strings.ReplaceAll(o.cloud.Name(i), "
 func input(n, noise int) Input {
 	o := recipe.DefaultOptions()
 	o.Data, o.Out = "/srv/pictures/photos", "/srv/pictures/runs/first"
+	o.Ground, o.Recipe = "/srv/pictures/belt.png", "/srv/pictures/own.recipe"
 	return Input{Options: &o, Data: &recipe.Data{Train: cloud{n}, Test: other{cloud{600}}, Sum: "0"}, Bundle: "first 1", MACs: 1000, Temperature: 1, Seen: seen(noise), Learnt: true}
 }
 

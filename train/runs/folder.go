@@ -33,7 +33,7 @@ const (
 	lockFile       = ".lock"
 )
 
-// Row is what an epoch came to. Losses are means over pictures, accuracies shares of right answers, the mean over the heads.
+// Row is what an epoch came to. Losses are means over pictures, accuracies shares of the right among the answers of all heads.
 type Row struct {
 	Epoch     int     `json:"epoch"` // from 1
 	Step      int     `json:"step"`  // steps since the beginning
