@@ -40,9 +40,9 @@ func prove(ctx context.Context, dir string) (figure string, err error) {
 	taught := spec
 	taught.Belt.Pictures, taught.Belt.Count = filepath.Join(lists, "trashnet_train.txt"), taughtCount
 	taught.Belt.Speed, taught.Belt.Exposure = 5*taught.Belt.Speed, taught.Belt.Exposure/5 // less to draw, and as blurred
-	list, err := belt.Crops(ctx, taught, filepath.Join(dir, "crops"), 2, 3)
+	list, err := belt.Crops(ctx, taught, filepath.Join(dir, "crops"), 2, 3, 4, 5)
 	if err != nil {
-		return "", fmt.Errorf("the crops of two belts with the training photos: %w", err)
+		return "", fmt.Errorf("the crops of four belts with the training photos: %w", err)
 	}
 	// The probe, which has seen the photos as they are, tells 55 % of what a belt carries: the network answers alone.
 	o, err := cv.Options("recipe=recycling", "val=0", "withprobe=false", "ground="+floor, "data="+list, "out="+filepath.Join(dir, "run"))
