@@ -3,11 +3,11 @@ package train
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"gleaner/train/eval"
 	"gleaner/train/recipe"
+	"gleaner/train/runs"
 )
 
 // CrossValidation is what a way to train is worth on the pictures at hand: each of k parts is answered once, by a network that was
@@ -24,7 +24,7 @@ type CrossValidation struct {
 }
 
 // CrossValidate trains k times, each fold in a folder of its own below o.Out. With resume, epochs that were finished before are not
-// trained again; a probe alone has none, and is fitted anew. tell hears of all folds.
+// trained again, and must be of the same options; a probe alone has none, and is fitted anew. tell hears of all folds.
 func CrossValidate(ctx context.Context, o recipe.Options, k int, resume bool, tell Reporter) (*CrossValidation, error) {
 	if k < 2 {
 		return nil, &InputError{fmt.Errorf("folds=%d: a cross-validation has at least 2", k)}
@@ -38,7 +38,7 @@ func CrossValidate(ctx context.Context, o recipe.Options, k int, resume bool, te
 	for i := range k {
 		tell.note(fmt.Sprintf("fold %d of %d", i+1, k))
 		o.Out, o.Fold = filepath.Join(out, fmt.Sprintf("fold%d", i+1)), fmt.Sprintf("%d/%d", i+1, k)
-		r, err := Fit(ctx, o, resume && isDir(o.Out), tell)
+		r, err := Fit(ctx, o, resume && runs.Begun(o.Out), tell)
 		if err != nil {
 			return nil, fmt.Errorf("fold %d: %w", i+1, err)
 		}
@@ -56,9 +56,4 @@ func CrossValidate(ctx context.Context, o recipe.Options, k int, resume bool, te
 	c.Accuracy, c.Classes = s.Accuracy, s.Classes
 	c.Pooled = eval.Average(len(c.Answers.Labels), c.Answers.Truth, c.Answers.Best())
 	return c, nil
-}
-
-func isDir(path string) bool {
-	st, err := os.Stat(path)
-	return err == nil && st.IsDir()
 }

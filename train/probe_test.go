@@ -2,6 +2,7 @@ package train
 
 import (
 	"bytes"
+	"errors"
 	"math"
 	"os"
 	"path/filepath"
@@ -186,5 +187,42 @@ func TestCrossValidate(t *testing.T) {
 	}
 	if _, err := CrossValidate(t.Context(), o, 1, false, Reporter{}); err == nil {
 		t.Error("one fold is taken")
+	}
+}
+
+// TestCrossValidateKeepsOptions: a cross-validation that goes on with other options would train on pictures that an earlier fold was
+// measured on; it is refused, in one line that names the key, and goes on with the same options. So does its reader.
+func TestCrossValidateKeepsOptions(t *testing.T) {
+	dir := garments(t, 60)
+	o := options(t, dir, "net=dense", "epochs=1", "val=0", "keep=last", "batch=64") // more than there are, and not the same number in all folds
+	if _, err := CrossValidate(t.Context(), o, 2, false, Reporter{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := CrossValidate(t.Context(), o, 2, true, Reporter{}); err != nil {
+		t.Errorf("the same options: %v", err)
+	}
+	if r, err := runs.Read(o.Out); err != nil || !r.Finished || r.Folds != 2 {
+		t.Errorf("read: %+v, %v", r, err)
+	}
+	for set, want := range map[string]string{"seed=2": "seed=2: the run was begun with seed=1", "lr=0.5": "lr=0.5: the run was begun with lr=0.005"} {
+		other := o
+		if err := other.Set(set); err != nil {
+			t.Fatal(err)
+		}
+		_, err := CrossValidate(t.Context(), other, 2, true, Reporter{})
+		var in *InputError
+		if !errors.As(err, &in) || !strings.Contains(err.Error(), "fold 1: ") || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: got %v, want %q", set, err, want)
+		}
+	}
+	if _, err := CrossValidate(t.Context(), o, 3, true, Reporter{}); err == nil || !strings.Contains(err.Error(), "fold=1/3: the run was begun with fold=1/2") {
+		t.Errorf("three folds: %v", err)
+	}
+	path := filepath.Join(o.Out, "fold2", runs.OptionsFile)
+	if err := os.WriteFile(path, bytes.Replace(read(t, path), []byte(`"seed": 1`), []byte(`"seed": 2`), 1), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := runs.Read(o.Out); err == nil || !strings.Contains(err.Error(), "fold1 has seed=1 and fold2 has seed=2") {
+		t.Errorf("folds of two seeds: %v", err)
 	}
 }

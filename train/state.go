@@ -103,6 +103,9 @@ func (r *run) restore(f *checkpoint.File) error {
 	if f.Text[dataKey] != r.data.Sum {
 		return &weights.MismatchError{Path: path, Problem: "its pictures were others than those of data=" + r.o.Data + ": other files, labels, or sizes"}
 	}
+	if err := runs.SameText(f.Text[optionsKey], r.o); err != nil {
+		return &weights.MismatchError{Path: path, Problem: err.Error()}
+	}
 	s := newState()
 	if err := json.Unmarshal([]byte(f.Text[stateKey]), &s); err != nil {
 		return fmt.Errorf("read checkpoint %s: its state: %w", path, err)

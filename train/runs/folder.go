@@ -168,6 +168,12 @@ func (f *Folder) sweep() error {
 	return nil
 }
 
+// Begun tells whether a folder is there, with a run or not yet.
+func Begun(dir string) bool {
+	st, err := os.Stat(dir)
+	return err == nil && st.IsDir()
+}
+
 // Close lets another process have the folder.
 func (f *Folder) Close() {
 	_ = f.lock.Close() // and with it the lock
@@ -183,7 +189,7 @@ func cause(err error) error {
 }
 
 // Stored are the options of the run in a folder, for going on with it; ok is false where none was begun. Options that were
-// given again must be those of the run, but for what does not change its numbers: where its files are and how it is computed.
+// given again must be those of the run, as Same has it.
 func Stored(dir string, given []string) (o recipe.Options, ok bool, err error) {
 	path := filepath.Join(dir, OptionsFile)
 	b, err := os.ReadFile(path)
@@ -200,17 +206,50 @@ func Stored(dir string, given []string) (o recipe.Options, ok bool, err error) {
 	if err := o.SetAll(given); err != nil {
 		return o, false, err
 	}
-	for _, k := range o.Keys() {
-		switch k.Name {
-		case "out", "data", "val", "test", "device", "threads", "workers", "cache", "save":
-		default:
-			if before := was.Value(k.Name); k.Value != before {
-				return o, false, fmt.Errorf("%s=%s: the run was begun with %s=%s, and a resumed run keeps its options", k.Name, k.Value, k.Name, before)
-			}
-		}
+	if err := Same(was, o); err != nil {
+		return o, false, err
 	}
 	o.Out = dir
 	return o, true, nil
+}
+
+// Same tells whether a run that was begun with some options may go on with others: what differs may not change its numbers, which where
+// its files are and how it is computed do not. The error names the first key that does.
+func Same(was, is recipe.Options) error {
+	key := differs(was, is)
+	if key == "" {
+		return nil
+	}
+	return fmt.Errorf("%s=%s: the run was begun with %s=%s, and a resumed run keeps its options: give that again, or another folder as out=",
+		key, is.Value(key), key, was.Value(key))
+}
+
+// SameText is Same for options as options.json and a checkpoint have them.
+func SameText(was string, is recipe.Options) error {
+	o, err := recipe.Parse([]byte(was))
+	if err != nil {
+		return fmt.Errorf("its options cannot be read: %w", err)
+	}
+	return Same(o, is)
+}
+
+// differs is the first key that decides a run's numbers and has not the same value; empty: there is none. The batch comes last: where
+// there are fewer pictures, other keys decide how many.
+func differs(was, is recipe.Options) (key string) {
+	for i, k := range is.Keys() {
+		switch k.Name {
+		case "out", "data", "val", "test", "device", "threads", "workers", "cache", "save":
+			continue
+		}
+		switch {
+		case k.Value == was.Keys()[i].Value:
+		case k.Name == "batch":
+			key = k.Name
+		default:
+			return k.Name
+		}
+	}
+	return key
 }
 
 // Timing is what an epoch took. It stands in the log alone: no two runs have the same.

@@ -243,13 +243,17 @@ func parseRow(cells []string) (r Row, t Timing, err error) {
 // readFolds reads the folds of a cross-validation as one run: the test pictures of all of them together.
 func readFolds(dir string, folds []string) (*Run, error) {
 	all := &Run{Dir: dir, Folds: len(folds), Finished: true, answers: map[string][]Answer{}}
+	var first *Run
 	for i, path := range folds {
 		r, err := readRun(filepath.Dir(path))
 		if err != nil {
 			return nil, err
 		}
 		if i == 0 {
-			all.Options = r.Options
+			first, all.Options = r, r.Options
+		}
+		if err := sameFolds(dir, first, r); err != nil {
+			return nil, err
 		}
 		_, of, _ := strings.Cut(r.Options.Fold, "/")
 		all.Finished = all.Finished && r.Finished && of == strconv.Itoa(len(folds))
@@ -259,4 +263,24 @@ func readFolds(dir string, folds []string) (*Run, error) {
 	all.Options.Out, all.Options.Fold = dir, ""
 	all.figures()
 	return all, nil
+}
+
+// sameFolds tells whether two folds were trained in the same way, each on its own part. A batch that holds all training pictures is as
+// large as there are such, which folds may differ in.
+func sameFolds(dir string, a, b *Run) error {
+	as := b.Options
+	as.Fold = a.Options.Fold
+	if a.whole() && b.whole() {
+		as.Batch = a.Options.Batch
+	}
+	if key := differs(a.Options, as); key != "" {
+		return &NotRunError{dir, fmt.Sprintf("its folds do not count as one run: %s has %s=%s and %s has %s=%s; train them anew, in another folder",
+			filepath.Base(a.Dir), key, a.Options.Value(key), filepath.Base(b.Dir), key, as.Value(key))}
+	}
+	return nil
+}
+
+// whole tells whether no epoch has more than one step.
+func (r *Run) whole() bool {
+	return len(r.History) == 0 || r.History[len(r.History)-1].Step <= len(r.History)
 }
