@@ -238,8 +238,13 @@ func SameText(was string, is recipe.Options) error {
 func differs(was, is recipe.Options) (key string) {
 	for i, k := range is.Keys() {
 		switch k.Name {
-		case "out", "data", "val", "test", "device", "threads", "workers", "cache", "save":
+		case "out", "data", "test", "device", "threads", "workers", "cache", "save":
 			continue
+		case "val": // pictures of its own may have moved, a share decides which they are
+			a, share := was.ValShare()
+			if b, also := is.ValShare(); share == also && (!share || a == b) {
+				continue
+			}
 		}
 		switch {
 		case k.Value == was.Keys()[i].Value:

@@ -90,11 +90,23 @@ func TestStored(t *testing.T) {
 		"augment=belt": "rotate=180: the run was begun with rotate=10",
 		"lr=0.5":       "lr=0.5: the run was begun with lr=0.25, and a resumed run keeps its options",
 		"net=dense":    "net=dense: the run was begun with net=cnn-bn",
+		"val=0.3":      "val=0.3: the run was begun with val=0.1",
+		"val=pictures": "val=pictures: the run was begun with val=0.1",
 		"epochs=abc":   "epochs=abc: not a whole number",
 	} {
 		if _, _, err := Stored(dir, []string{given}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", given, err)
 		}
+	}
+	if _, _, err := Stored(dir, []string{"val=0.10"}); err != nil {
+		t.Errorf("the same share: %v", err)
+	}
+	o.Val = "pictures"
+	if err := f.WriteOptions(&o); err != nil {
+		t.Fatal(err)
+	}
+	if got, _, err := Stored(dir, []string{"val=moved/pictures"}); err != nil || got.Val != "moved/pictures" {
+		t.Errorf("pictures that moved: %q, %v", got.Val, err)
 	}
 	write(t, f.Options(), `{"nonsense": 1}`)
 	if _, _, err := Stored(dir, nil); err == nil || !strings.Contains(err.Error(), f.Options()) {
