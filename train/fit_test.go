@@ -229,7 +229,7 @@ func TestFit(t *testing.T) {
 	if b.Manifest.Name != "run" || b.Manifest.Accuracy != r.Best.ValAcc || len(b.Labels) != 10 || b.Manifest.Input.Width != 14 {
 		t.Errorf("the bundle is %+v", b.Manifest)
 	}
-	stored, ok, err := runs.Stored(o.Out, nil)
+	stored, ok, err := runs.Stored(o.Out, nil, nil)
 	if err != nil || !ok || string(stored.JSON()) != string(o.JSON()) {
 		t.Errorf("the options are kept as %s, %v", stored.JSON(), err)
 	}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"text/tabwriter"
@@ -53,7 +54,8 @@ Keys, with what they are when not set:
 			if err != nil {
 				return &badInput{err}
 			}
-			if len(crop) > 0 && !resume {
+			again := func(arg string) bool { return strings.HasPrefix(arg, "data=") } // else data= is that of the run: the crops
+			if len(crop) > 0 && (!resume || slices.ContainsFunc(args, again)) {
 				if err := cropFirst(c, &o, crop, asJSON); err != nil {
 					return err
 				}
@@ -98,11 +100,12 @@ func trainOptions(args []string, resume bool) (recipe.Options, error) {
 	if err := o.SetAll(args); err != nil {
 		return o, err
 	}
-	o.NetIn(filepath.Join(nativeDir(), "models"))
+	netIn := func(o *recipe.Options) { o.NetIn(filepath.Join(nativeDir(), "models")) }
+	netIn(&o)
 	if !resume || o.Out == "" {
 		return o, nil
 	}
-	stored, ok, err := runs.Stored(o.Out, args)
+	stored, ok, err := runs.Stored(o.Out, args, netIn)
 	if err != nil || ok {
 		return stored, err
 	}

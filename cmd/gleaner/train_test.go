@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"gleaner/model/bundle"
 	"gleaner/model/tflite"
 )
 
@@ -65,6 +66,36 @@ func TestTrain(t *testing.T) {
 	code, _, errs = gleaner(t, "train", "out="+out, "--resume", "lr=0.5")
 	if code != exitBadInput || !strings.Contains(errs, "lr=0.5: the run was begun with lr=0.02") {
 		t.Errorf("exit code %d, %s", code, errs)
+	}
+}
+
+// TestTrainSameCommand: the command line that began a run goes on with it once --resume is added, also where the run took something
+// else than was given: a lower batch, the default learning rate, the file of a network that was named.
+func TestTrainSameCommand(t *testing.T) {
+	data, first, native := patterns(t, 60), filepath.Join(t.TempDir(), "run"), t.TempDir()
+	works(t, trainArgs(data, first, "net=cnn-small")...)
+	file, err := os.ReadFile(filepath.Join(first, "bundle", bundle.ModelFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.Mkdir(filepath.Join(native, "models"), 0o755), os.WriteFile(filepath.Join(native, "models", "mine.tflite"), file, 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("GLEANER_NATIVE", native)
+	for _, own := range []string{"batch=64", "lr=0", "net=mine units=0"} {
+		args := trainArgs(data, filepath.Join(t.TempDir(), "run"), strings.Fields(own)...)
+		works(t, args...)
+		works(t, append(args, "--resume")...)
+		code, _, errs := gleaner(t, append(args, "--resume", "lr=0.5")...)
+		if code != exitBadInput || !strings.Contains(errs, "lr=0.5: the run was begun with lr=0.0") {
+			t.Errorf("%s: exit code %d, %s", own, code, errs)
+		}
+	}
+	args := trainArgs(data, filepath.Join(t.TempDir(), "run"))
+	works(t, args...)
+	code, _, errs := gleaner(t, append(args, "--resume", "batch=16")...)
+	if code != exitBadInput || !strings.Contains(errs, "batch=16: the run was begun with batch=8") {
+		t.Errorf("a larger batch: exit code %d, %s", code, errs)
 	}
 }
 

@@ -45,7 +45,7 @@ func FromRun(ctx context.Context, o RunOptions) (int, error) {
 }
 
 func fromRun(ctx context.Context, o RunOptions) (int, error) {
-	kept, ok, err := runs.Stored(o.Run, nil)
+	kept, ok, err := runs.Stored(o.Run, nil, nil)
 	if err != nil {
 		return 0, err
 	}

@@ -10,14 +10,19 @@ import (
 	"gleaner/train/net"
 )
 
-// Check tells what is wrong with the options by themselves, and fills in what zero stands for.
-func (o *Options) Check() error {
+// Complete fills in what zero stands for.
+func (o *Options) Complete() {
 	if o.LR == 0 {
 		o.LR = 0.001
 		if o.Optimiser == "sgd" {
 			o.LR = 0.05
 		}
 	}
+}
+
+// Check tells what is wrong with the options by themselves, and completes them.
+func (o *Options) Check() error {
+	o.Complete()
 	oneOf := func(key, value string, allowed ...string) error {
 		for _, a := range allowed {
 			if a == value {

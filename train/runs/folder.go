@@ -189,8 +189,9 @@ func cause(err error) error {
 }
 
 // Stored are the options of the run in a folder, for going on with it; ok is false where none was begun. Options that were
-// given again must be those of the run, as Same has it.
-func Stored(dir string, given []string) (o recipe.Options, ok bool, err error) {
+// given again must be those of the run, as Same has it; setUp, if not nil, completes them as it did those that the run was begun with.
+// A larger batch passes: a run with fewer pictures takes the lower again, and where it does not, its checkpoint says so.
+func Stored(dir string, given []string, setUp func(*recipe.Options)) (o recipe.Options, ok bool, err error) {
 	path := filepath.Join(dir, OptionsFile)
 	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -206,6 +207,10 @@ func Stored(dir string, given []string) (o recipe.Options, ok bool, err error) {
 	if err := o.SetAll(given); err != nil {
 		return o, false, err
 	}
+	if setUp != nil {
+		setUp(&o)
+	}
+	was.Batch = max(was.Batch, o.Batch)
 	if err := Same(was, o); err != nil {
 		return o, false, err
 	}
@@ -236,6 +241,8 @@ func SameText(was string, is recipe.Options) error {
 // differs is the first key that decides a run's numbers and has not the same value; empty: there is none. The batch comes last: where
 // there are fewer pictures, other keys decide how many.
 func differs(was, is recipe.Options) (key string) {
+	was.Complete()
+	is.Complete()
 	for i, k := range is.Keys() {
 		switch k.Name {
 		case "out", "data", "test", "device", "threads", "workers", "cache", "save":

@@ -66,7 +66,7 @@ func TestOpen(t *testing.T) {
 
 func TestStored(t *testing.T) {
 	dir := t.TempDir()
-	if _, ok, err := Stored(dir, nil); ok || err != nil {
+	if _, ok, err := Stored(dir, nil, nil); ok || err != nil {
 		t.Errorf("nothing is stored: %v, %v", ok, err)
 	}
 	f := open(t, dir, false)
@@ -79,11 +79,11 @@ func TestStored(t *testing.T) {
 	if err := f.WriteOptions(&o); err != nil {
 		t.Fatal(err)
 	}
-	got, ok, err := Stored(dir, []string{"lr=0.25", "out=" + dir, "threads=3", "data=moved/pictures"})
+	got, ok, err := Stored(dir, []string{"lr=0.25", "out=" + dir, "threads=3", "data=moved/pictures"}, nil)
 	if err != nil || !ok || got.Out != dir || got.Threads != 3 || got.LR != 0.25 || got.Data != "moved/pictures" || got.Value("freeze") != "conv" {
 		t.Errorf("%v %v: %+v", ok, err, got)
 	}
-	if _, _, err := Stored(dir, []string{"augment=belt", "rotate=10"}); err != nil {
+	if _, _, err := Stored(dir, []string{"augment=belt", "rotate=10"}, nil); err != nil {
 		t.Errorf("given as it was begun: %v", err)
 	}
 	for given, want := range map[string]string{
@@ -94,22 +94,22 @@ func TestStored(t *testing.T) {
 		"val=pictures": "val=pictures: the run was begun with val=0.1",
 		"epochs=abc":   "epochs=abc: not a whole number",
 	} {
-		if _, _, err := Stored(dir, []string{given}); err == nil || !strings.Contains(err.Error(), want) {
+		if _, _, err := Stored(dir, []string{given}, nil); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", given, err)
 		}
 	}
-	if _, _, err := Stored(dir, []string{"val=0.10"}); err != nil {
+	if _, _, err := Stored(dir, []string{"val=0.10"}, nil); err != nil {
 		t.Errorf("the same share: %v", err)
 	}
 	o.Val = "pictures"
 	if err := f.WriteOptions(&o); err != nil {
 		t.Fatal(err)
 	}
-	if got, _, err := Stored(dir, []string{"val=moved/pictures"}); err != nil || got.Val != "moved/pictures" {
+	if got, _, err := Stored(dir, []string{"val=moved/pictures"}, nil); err != nil || got.Val != "moved/pictures" {
 		t.Errorf("pictures that moved: %q, %v", got.Val, err)
 	}
 	write(t, f.Options(), `{"nonsense": 1}`)
-	if _, _, err := Stored(dir, nil); err == nil || !strings.Contains(err.Error(), f.Options()) {
+	if _, _, err := Stored(dir, nil, nil); err == nil || !strings.Contains(err.Error(), f.Options()) {
 		t.Errorf("nonsense: %v", err)
 	}
 }
