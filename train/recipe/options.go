@@ -274,7 +274,8 @@ func (o *Options) JSON() []byte {
 
 // Parse reads options.json. A key that is not known is an error; one that is missing changes nothing of a run.
 func Parse(b []byte) (o Options, err error) {
-	o.Augment, o.Direction, o.Balance, o.Report = "none", "horizontal", "none", true
+	o.Augment, o.Direction, o.Ground, o.Balance, o.Report = "none", "horizontal", "black", "none", true
+	o.Export, o.Numbers, o.MayLose = "float32", "float32", 1
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&o); err != nil {

@@ -1,6 +1,7 @@
 package recipe
 
 import (
+	"encoding/json"
 	"reflect"
 	"slices"
 	"strings"
@@ -78,6 +79,41 @@ func TestKeys(t *testing.T) {
 	}
 	if _, err := Parse([]byte(`{"lrr": 1}`)); err == nil {
 		t.Error("an unknown key is read")
+	}
+}
+
+// TestParseOfOlder: options.json of a program that did not know some keys yet is of a run that goes on, as it was.
+func TestParseOfOlder(t *testing.T) {
+	o := set(t)
+	if err := o.Check(); err != nil {
+		t.Fatal(err)
+	}
+	later := []string{"recipe", "fold", "rule", "augment", "rotate", "zoom", "shear", "erase", "hue", "saturation", "blur", "direction", "noise", "ground", "mixup",
+		"balance", "squares", "probe", "views", "settle", "ensemble", "withmirror", "withprobe", "unknown", "report", "golden", "export", "maylose", "numbers"}
+	for _, without := range append([][]string{later}, slices.Collect(slices.Chunk(later, 1))...) {
+		var keys map[string]any
+		if err := json.Unmarshal(o.JSON(), &keys); err != nil {
+			t.Fatal(err)
+		}
+		for _, k := range without {
+			delete(keys, k)
+		}
+		older, err := json.Marshal(keys)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := Parse(older)
+		if err == nil {
+			err = got.Check()
+		}
+		if err != nil {
+			t.Errorf("without %v: %v", without, err)
+		}
+		for _, k := range without {
+			if k != "golden" && k != "numbers" && got.Value(k) != o.Value(k) { // no golden pictures and float32 are what the program did before
+				t.Errorf("without %s it is %s", k, got.Value(k))
+			}
+		}
 	}
 }
 
