@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 
 	"gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/blas64"
@@ -21,8 +22,9 @@ type Options struct {
 	// the plain nearest class mean; small values follow the data closely and need many pictures. 0: the best of a few,
 	// by the likelihood of the held-out pictures.
 	Shrink float64 `yaml:"shrink"`
-	// HeldOut is the share of the pictures that no mean sees; they choose Shrink and the temperature. 0 to 0.5; with 0,
-	// Shrink must be given and the temperature stays 1.
+	// HeldOut is the share of the pictures that no mean sees, at least one where a class has one to spare; they choose Shrink and
+	// the temperature. 0 to 0.5; with 0, Shrink must be given and the temperature stays 1. Where no class has one to spare, Shrink
+	// is 1 unless it is given, and the temperature 1.
 	HeldOut float64 `yaml:"held_out"`
 	// Uniform takes all classes to be equally frequent, whatever their shares among the pictures.
 	Uniform bool `yaml:"uniform"`
@@ -33,8 +35,8 @@ type Options struct {
 // DefaultOptions holds a tenth out and lets it choose.
 func DefaultOptions() Options { return Options{HeldOut: 0.1, Uniform: true, Seed: 1} }
 
-// shrinks are the values that are tried for Options.Shrink.
-var shrinks = []float64{0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1}
+// shrinks are the values that are tried for Options.Shrink, the most cautious first: of those that are equally likely it is taken.
+var shrinks = []float64{1, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001}
 
 // Fit makes a softmax head for n classes out of feature vectors of one length and their labels, 0 to n-1. w has n rows
 // of that length and b n biases: the logits are w·x+b. With the class means m, the shared covariance S after shrinking
@@ -45,14 +47,17 @@ func Fit(features [][]float32, labels []int, n int, o Options) (w [][]float32, b
 	if err := checkFit(features, labels, n, o); err != nil {
 		return nil, nil, fmt.Errorf("imprint: %w", err)
 	}
-	in, out := split(len(features), o)
+	in, out := split(labels, o)
 	m, err := measure(features, labels, in, n)
 	if err != nil {
 		return nil, nil, fmt.Errorf("imprint: %w", err)
 	}
 	try := shrinks
-	if o.Shrink > 0 {
+	switch {
+	case o.Shrink > 0:
 		try = []float64{o.Shrink}
+	case len(out) == 0: // nothing can choose
+		try = shrinks[:1]
 	}
 	best := math.Inf(1)
 	for _, s := range try {
@@ -68,7 +73,7 @@ func Fit(features [][]float32, labels []int, n int, o Options) (w [][]float32, b
 		t, loss := temperature(logits, labels, out)
 		if loss < best {
 			best = loss
-			w, b = h.rows(t)
+			w, b = h.rows(max(t, leastTemperature(len(out))))
 		}
 	}
 	if w == nil {
@@ -99,11 +104,31 @@ func checkFit(features [][]float32, labels []int, n int, o Options) error {
 	return nil
 }
 
-// split deals the pictures into those that are measured and those that are held out.
-func split(n int, o Options) (in, out []int) {
-	p := rand.New(rand.NewPCG(o.Seed, 0x1f)).Perm(n)
-	k := int(float64(n) * o.HeldOut)
+// split deals the pictures into those that are measured and those that are held out. Of fewer than a share makes one picture of, the
+// first of a class that has a further one is held out.
+func split(labels []int, o Options) (in, out []int) {
+	p := rand.New(rand.NewPCG(o.Seed, 0x1f)).Perm(len(labels))
+	k := int(float64(len(labels)) * o.HeldOut)
+	if k == 0 && o.HeldOut > 0 {
+		of := map[int]int{}
+		for _, l := range labels {
+			of[l]++
+		}
+		if at := slices.IndexFunc(p, func(i int) bool { return of[labels[i]] > 1 }); at >= 0 {
+			p[0], p[at] = p[at], p[0]
+			k = 1
+		}
+	}
 	return p[k:], p[:k]
+}
+
+// leastTemperature is that of a head whose temperature was fitted on n pictures: a handful of right answers would make it as sure as it
+// can be.
+func leastTemperature(n int) float64 {
+	if n < 10 {
+		return 1
+	}
+	return 0
 }
 
 // measured are the class means and the spread around them: the covariance of the features, or, with fewer pictures

@@ -3,6 +3,7 @@ package imprint
 import (
 	"math"
 	"math/rand/v2"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -117,6 +118,64 @@ func TestFitRepeats(t *testing.T) {
 				t.Fatal("the same pictures give two heads")
 			}
 		}
+	}
+}
+
+// TestFitOfAFew: fewer pictures than a tenth makes one of do not silently give the head that follows them most closely. One is held out,
+// of a class that keeps another, and where none can be it is the plain nearest mean.
+func TestFitOfAFew(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		of      []int // pictures of each class
+		nearest bool
+	}{{"one to spare", []int{1, 2, 1}, false}, {"several", []int{3, 3, 3}, false}, {"none to spare", []int{1, 1, 1}, true}} {
+		t.Run(c.name, func(t *testing.T) {
+			var f [][]float32
+			var l []int
+			all, labels := clouds(3, 3, 4, 1)
+			for i, v := range all {
+				if i%3 < c.of[labels[i]] {
+					f, l = append(f, v), append(l, labels[i])
+				}
+			}
+			for seed := range uint64(20) {
+				o := Options{HeldOut: 0.1, Uniform: true, Seed: seed}
+				in, out := split(l, o)
+				if c.nearest != (len(out) == 0) || len(in)+len(out) != len(l) {
+					t.Fatalf("held out are %v", out)
+				}
+				w, b, err := Fit(f, l, 3, o)
+				if err != nil {
+					t.Fatal(err)
+				}
+				closest, _, err := Fit(f, l, 3, Options{Shrink: 0.001, Uniform: true})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if reflect.DeepEqual(w, closest) {
+					t.Error("it follows the pictures as closely as can be")
+				}
+				plain, pb, err := Fit(f, l, 3, Options{Shrink: 1, Uniform: true})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if c.nearest && (!reflect.DeepEqual(w, plain) || !reflect.DeepEqual(b, pb)) {
+					t.Error("it is not the nearest mean")
+				}
+			}
+		})
+	}
+}
+
+// TestFitOfAFewIsNotSure: two groups that lie apart, and one picture held out: its right answer does not make the head sure of all.
+func TestFitOfAFewIsNotSure(t *testing.T) {
+	f, l := [][]float32{{-1, 2}, {-2, -1}, {-0.5, -1}, {1, 1}, {2, -2}, {0.5, 1}}, []int{0, 0, 0, 1, 1, 1}
+	w, b, err := Fit(f, l, 2, DefaultOptions())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if odds := math.Abs(float64(w[1][0]-w[0][0])*0.2 + float64(b[1]-b[0])); odds > 5 {
+		t.Errorf("beside the middle the log-odds are %.3g", odds)
 	}
 }
 
