@@ -84,7 +84,7 @@ func (r *run) features(ctx context.Context, set dataset.Set, view int) ([][]floa
 	if dir, err := os.UserCacheDir(); err == nil {
 		path = filepath.Join(dir, "gleaner", "features", r.featuresKey(whole, view)+".features")
 	}
-	all, err := features.Keep(path, whole.Len(), func() ([][]float32, error) {
+	all, err := features.Keep(path, whole.Len(), r.tell.note, func() ([][]float32, error) {
 		r.tell.note(fmt.Sprintf("the backbone looks at %d pictures, once: what it sees is kept in the cache", whole.Len()))
 		if err := r.net.Load(r.backend, r.first); err != nil {
 			return nil, err

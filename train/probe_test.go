@@ -49,6 +49,15 @@ func TestProbe(t *testing.T) {
 	if after.Best != first.Best || !strings.Contains(notes, "looks at") {
 		t.Errorf("%+v behind a damaged cache, %+v before; %s", after.Best, first.Best, notes)
 	}
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("XDG_CACHE_HOME", file)
+	if r, notes := probed("epochs=0", "warmup=1"); r.Best != first.Best || !strings.Contains(notes, "WARNING: the features are not kept") {
+		t.Errorf("%+v where nothing can be kept; %s", r.Best, notes)
+	}
+	t.Setenv("XDG_CACHE_HOME", cache)
 	if tuned, _ := probed("epochs=1", "keep=last"); tuned.Best.Epoch != 1 || tuned.Best.ValAcc < 0.5 {
 		t.Errorf("an epoch behind the probe: %+v", tuned.Best)
 	}

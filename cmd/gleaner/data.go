@@ -195,7 +195,7 @@ func lookText(w io.Writer, r *look.Report, page string) error {
 
 // dataFeatures are the answers of a backbone, a .tflite file or else the one that setup fetched, kept in the user's cache.
 func dataFeatures(ctx context.Context, s *pack.Set, file string, stderr io.Writer) ([][]float32, error) {
-	o := features.Options{Progress: progress(stderr, "pictures")}
+	o := features.Options{Progress: progress(stderr, "pictures"), Note: func(text string) { fmt.Fprintln(stderr, text) }}
 	var err error
 	if file != "" {
 		o.Backbone, o.Input, err = imprint.BackboneFile(file)

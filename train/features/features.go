@@ -34,6 +34,8 @@ type Options struct {
 	Workers  int          // interpreters; 0 means 2
 	// Progress, if not nil, is told how many examples are done, from several goroutines.
 	Progress func(done, total int)
+	// Note, if not nil, is told where the features could not be kept.
+	Note func(string)
 }
 
 // Of is the features of a set's examples, in their order, from the cache where it has them.
@@ -46,7 +48,7 @@ func Of(ctx context.Context, s *pack.Set, o Options) ([][]float32, error) {
 	if o.Cache != "" {
 		path = filepath.Join(o.Cache, key(file, o.Input, s)+".features")
 	}
-	f, err := Keep(path, len(s.Examples), func() ([][]float32, error) { return compute(ctx, s, o) })
+	f, err := Keep(path, len(s.Examples), o.Note, func() ([][]float32, error) { return compute(ctx, s, o) })
 	if err != nil {
 		return nil, fmt.Errorf("features of %s: %w", s.Path, err)
 	}

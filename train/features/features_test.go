@@ -1,8 +1,10 @@
 package features
 
 import (
+	"os"
 	"path/filepath"
 	"reflect"
+	"strings"
 	"testing"
 
 	"gleaner/model/bundle"
@@ -21,6 +23,21 @@ func TestCacheKeepsFeatures(t *testing.T) {
 	}
 	if _, err := load(path, 3); err == nil {
 		t.Error("features of another number of examples are taken")
+	}
+}
+
+// TestKeepWithoutCache: where the cache can neither be read nor written the features are those that were computed, and it is said once.
+func TestKeepWithoutCache(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	want := [][]float32{{1, 2}}
+	compute := func() ([][]float32, error) { return want, nil }
+	var notes []string
+	got, err := Keep(filepath.Join(file, "a.features"), 1, func(s string) { notes = append(notes, s) }, compute)
+	if err != nil || !reflect.DeepEqual(got, want) || len(notes) != 1 || !strings.Contains(notes[0], file) {
+		t.Errorf("%v, %v; it said %q", got, err, notes)
 	}
 }
 

@@ -1,29 +1,22 @@
 package features
 
-import (
-	"errors"
-	"fmt"
-	"io/fs"
-)
+import "fmt"
 
-// Keep is the n feature vectors in the file at path, or, where there is none or it is damaged, those that compute gives, which are
-// then written there. The caller names the file by everything that decides them. An empty path keeps nothing.
-func Keep(path string, n int, compute func() ([][]float32, error)) ([][]float32, error) {
+// Keep is the n feature vectors in the file at path, or, where there is none or it cannot be read, those that compute gives, which are
+// then written there. The caller names the file by everything that decides them. An empty path keeps nothing. A file that cannot be
+// written costs the time to compute them again, no more: note, if not nil, is told of it.
+func Keep(path string, n int, note func(string), compute func() ([][]float32, error)) ([][]float32, error) {
 	if path != "" {
-		f, err := load(path, n)
-		if err == nil {
+		if f, err := load(path, n); err == nil {
 			return f, nil
-		}
-		if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, errDamaged) {
-			return nil, err
 		}
 	}
 	f, err := compute()
 	if err != nil || path == "" {
 		return f, err
 	}
-	if err := save(path, f); err != nil {
-		return nil, fmt.Errorf("keep features: %w", err)
+	if err := save(path, f); err != nil && note != nil {
+		note(fmt.Sprintf("WARNING: the features are not kept, and are computed anew the next time: %v", err))
 	}
 	return f, nil
 }
