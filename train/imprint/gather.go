@@ -4,9 +4,11 @@ import (
 	"context"
 	"sync"
 
+	"gleaner/capture"
 	"gleaner/capture/pictures"
 	"gleaner/model/bundle"
 	"gleaner/model/flat"
+	"gleaner/train/dataset/exif"
 )
 
 // stretch is how many pictures a worker takes at a time.
@@ -73,7 +75,7 @@ func (g *gatherer) work(ctx context.Context, parts []seen, next <-chan int) erro
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			im, err := g.pictures.Image(i)
+			im, err := g.picture(i)
 			if err != nil {
 				skipped++
 				continue
@@ -87,6 +89,15 @@ func (g *gatherer) work(ctx context.Context, parts []seen, next <-chan int) erro
 		g.tell(len(p.labels)+skipped, skipped)
 	}
 	return nil
+}
+
+// picture is picture i upright, as training and the camera see it; a cut-out has no way up.
+func (g *gatherer) picture(i int) (capture.Image, error) {
+	im, err := g.pictures.Image(i)
+	if err == nil && !g.pictures.Cutout() {
+		im = exif.Upright(im, exif.OrientationOf(g.pictures.Path(i)))
+	}
+	return im, err
 }
 
 func (g *gatherer) tell(done, skipped int) {

@@ -10,6 +10,7 @@ import (
 	"gleaner/capture/pictures"
 	"gleaner/model/bundle"
 	"gleaner/train/dataset"
+	"gleaner/train/dataset/exif"
 	"gleaner/train/heads"
 	"gleaner/train/recipes"
 )
@@ -95,7 +96,7 @@ func (o *Options) BundleViews() (views []string) {
 	return views
 }
 
-// Backdrop is the picture that ground= names; empty where it names none.
+// Backdrop is the picture that ground= names, upright; empty where it names none.
 func (o *Options) Backdrop() (capture.Image, error) {
 	if slices.Contains([]string{"", "black", "random"}, o.Ground) {
 		return capture.Image{}, nil
@@ -104,7 +105,7 @@ func (o *Options) Backdrop() (capture.Image, error) {
 	if err != nil {
 		return im, fmt.Errorf("ground=%s: neither black nor random, nor a picture of the empty belt: %w", o.Ground, err)
 	}
-	return im, nil
+	return exif.Upright(im, exif.OrientationOf(o.Ground)), nil
 }
 
 // Feed is how an epoch's batches for training are made: shuffled, whole, balanced and mixed as the options say. Where it begins and
