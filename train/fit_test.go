@@ -535,7 +535,7 @@ func TestResumeRefuses(t *testing.T) {
 		{"another network", other("net=dense"), nil, "it is of the network cnn-small, and this run trains dense"},
 		{"another width", other("width=0.5"), nil, "conv/w is [8 3 3 1] in it, and [16 3 3 1] in cnn-small of this run"},
 		{"another optimiser", other("optimiser=sgd"), nil, "it has no conv/w:velocity, which cnn-small has as [8 3 3 1]"},
-		{"another seed", other("seed=2"), nil, "seed=2: the run was begun with seed=1, and a resumed run keeps its options: give that again, or another folder as out="},
+		{"another seed", other("seed=2"), nil, "seed=2: the run was begun with seed=1, and a resumed run keeps its options"},
 		{"other pictures", other("data=" + garments(t, 199)), nil, "its pictures were others than those of data="},
 		{"damaged", o, func() { _ = os.WriteFile(path, good[:len(good)-5], 0o644) }, "damaged"},
 		{"another format", o, change(func(c *checkpoint.File) { c.Text["format"] = "gleaner checkpoint 9" }), `its format is "gleaner checkpoint 9"`},

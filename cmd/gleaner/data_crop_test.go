@@ -54,6 +54,13 @@ func TestDataCrop(t *testing.T) {
 		t.Errorf("look says %s", said)
 	}
 	works(t, trainArgs(set, filepath.Join(dir, "run"), "val=0.5", "batch=2", "test=none", "lr=0.01")...)
+	cropped := trainArgs(photos, filepath.Join(dir, "cropped"), "val=0.5", "batch=2", "lr=0.01")
+	for _, key := range []string{"detector=ssd-oidv4", "supercategories=animal", "label=picture", "most=1", "size=32"} {
+		cropped = append(cropped, "--crop", key)
+	}
+	works(t, cropped...)
+	works(t, append(cropped, "--resume")...)
+	works(t, "train", "out="+filepath.Join(dir, "cropped"), "--resume")
 }
 
 func TestDataCropRefuses(t *testing.T) {

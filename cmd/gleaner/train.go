@@ -56,7 +56,7 @@ Keys, with what they are when not set:
 			}
 			again := func(arg string) bool { return strings.HasPrefix(arg, "data=") } // else data= is that of the run: the crops
 			if len(crop) > 0 && (!resume || slices.ContainsFunc(args, again)) {
-				if err := cropFirst(c, &o, crop, asJSON); err != nil {
+				if err := cropFirst(c, &o, crop, resume, asJSON); err != nil {
 					return err
 				}
 			}

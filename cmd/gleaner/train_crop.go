@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -10,8 +12,8 @@ import (
 )
 
 // cropFirst cuts the objects out of the pictures of data=, as `data crop` with the same keys does, and lets the training have them.
-// The crops lie beside the run's folder, so that they stay when the run is thrown away, and are not made twice.
-func cropFirst(c *cobra.Command, o *recipe.Options, keys []string, asJSON bool) error {
+// The crops lie beside the run's folder, so that they stay when the run is thrown away; a run that goes on has those that are there.
+func cropFirst(c *cobra.Command, o *recipe.Options, keys []string, resume, asJSON bool) error {
 	if o.Data == "" || o.Out == "" {
 		return nil // train says what is missing
 	}
@@ -20,7 +22,7 @@ func cropFirst(c *cobra.Command, o *recipe.Options, keys []string, asJSON bool) 
 		return &badInput{fmt.Errorf("--crop %w", err)}
 	}
 	crop.out = filepath.Clean(o.Out) + ".crops.set"
-	if err := crop.run(c, &configFlags{}, asJSON); err != nil {
+	if err := crop.run(c, &configFlags{}, asJSON); err != nil && !(resume && errors.Is(err, fs.ErrExist)) {
 		return err
 	}
 	o.Data = crop.out

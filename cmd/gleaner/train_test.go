@@ -78,7 +78,8 @@ func TestTrainSameCommand(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(os.Mkdir(filepath.Join(native, "models"), 0o755), os.WriteFile(filepath.Join(native, "models", "mine.tflite"), file, 0o644)); err != nil {
+	models := filepath.Join(native, "models")
+	if err := errors.Join(os.Mkdir(models, 0o755), os.WriteFile(filepath.Join(models, "mine.tflite"), file, 0o644)); err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("GLEANER_NATIVE", native)

@@ -274,8 +274,9 @@ func sameFolds(dir string, a, b *Run) error {
 		as.Batch = a.Options.Batch
 	}
 	if key := differs(a.Options, as); key != "" {
-		return &NotRunError{dir, fmt.Sprintf("its folds do not count as one run: %s has %s=%s and %s has %s=%s; train them anew, in another folder",
-			filepath.Base(a.Dir), key, a.Options.Value(key), filepath.Base(b.Dir), key, as.Value(key))}
+		const problem = "its folds do not count as one run: %s has %s=%s and %s has %s=%s; train them anew, in another folder"
+		return &NotRunError{dir, fmt.Sprintf(problem, filepath.Base(a.Dir), key, a.Options.Value(key),
+			filepath.Base(b.Dir), key, as.Value(key))}
 	}
 	return nil
 }
