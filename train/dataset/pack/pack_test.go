@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -116,6 +117,83 @@ func TestAnInterruptedImportGoesOn(t *testing.T) {
 	}
 	if _, err := Create(path, format); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("a finished set is opened to write with %v", err)
+	}
+}
+
+// TestAPictureIsWholeOrNotThere fails in the middle of a picture: nothing of it stays, and an import that goes on does it again.
+func TestAPictureIsWholeOrNotThere(t *testing.T) {
+	short, nameless, nowhere := crop(2), crop(2), crop(2)
+	short.Pixels, nameless.Class, nowhere.Box[2] = short.Pixels[1:], "", math.NaN()
+	for name, c := range map[string]struct {
+		bad   Crop
+		spoil func(w *Writer) error
+		kept  bool // what was added before is still there
+	}{
+		"too few pixels": {bad: short, kept: true},
+		"no class":       {bad: nameless, kept: true},
+		"no box":         {bad: nowhere, kept: true},
+		"a row is refused": {bad: crop(2), spoil: func(w *Writer) error {
+			return w.db.Exec("CREATE TEMP TRIGGER t BEFORE INSERT ON pixels WHEN new.id=4 BEGIN SELECT RAISE(ABORT, 'refused'); END")
+		}},
+		"a full database file": {bad: crop(2), spoil: func(w *Writer) error { return w.db.Exec("PRAGMA max_page_count=1") }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "a")
+			w, err := Create(path, format)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := w.Add(source(1), []Crop{crop(1)}, nil); err != nil {
+				t.Fatal(err)
+			}
+			many := []Crop{crop(5), c.bad}
+			if c.spoil != nil {
+				if err := c.spoil(w); err != nil {
+					t.Fatal(err)
+				}
+				for i := range 2000 { // as much as takes new pages
+					many = append(many, crop(i))
+				}
+			}
+			if err := w.Add(source(2), many, []Problem{{Path: source(2).Path, What: "object 3", Reason: "empty"}}); err == nil {
+				t.Fatal("it is taken")
+			}
+			if err := w.Add(source(3), []Crop{crop(3)}, nil); (err == nil) != c.kept {
+				t.Errorf("the next picture: %v", err)
+			}
+			if err := w.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if w, err = Create(path, format); err != nil {
+				t.Fatal(err)
+			}
+			if w.Done(source(2).Path) || w.Done(source(1).Path) != c.kept {
+				t.Error("what failed counts as done, or what did not is lost")
+			}
+			for i := 1; i <= 3; i++ {
+				if w.Done(source(i).Path) {
+					continue
+				}
+				if err := w.Add(source(i), []Crop{crop(i)}, nil); err != nil {
+					t.Fatal(err)
+				}
+			}
+			sum, err := w.Finish()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if want := write(t, filepath.Join(t.TempDir(), "b"), 1, 2, 3); sum != want {
+				t.Error("another set than the one without a failure")
+			}
+			s, err := Open(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.Close()
+			if len(s.Problems) > 0 {
+				t.Errorf("%+v", s.Problems)
+			}
+		})
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io/fs"
+	"math"
 	"os"
 
 	"github.com/ncruces/go-sqlite3"
@@ -18,7 +19,8 @@ type Writer struct {
 	format Format
 	db     *sqlite3.Conn
 	txn    *sqlite3.Txn
-	since  int // bytes since the last commit
+	failed error // after which nothing is written any more
+	since  int   // bytes since the last commit
 	done   map[string]bool
 	source *sqlite3.Stmt
 	insert *sqlite3.Stmt
@@ -96,30 +98,59 @@ type Crop struct {
 	Pixels []byte // BGR, Format.Bytes
 }
 
-// Add stores all that came of one source file: its crops, and what was wrong with it. Either all of it is in the set after an
-// interruption or none. A source whose every crop is unusable is given with the problem "file" alone.
+// Add stores all that came of one source file: its crops, and what was wrong with it. Either all of it is in the set or none, also
+// after an interruption. A source whose every crop is unusable is given with the problem "file" alone. Crops that no set can have
+// are an error that changes nothing. After any other error nothing more can be added: the set holds what was committed before,
+// and a later Create goes on from there.
 func (w *Writer) Add(src Source, crops []Crop, problems []Problem) error {
-	err := w.add(src, crops, problems)
-	if err == nil {
-		return nil
+	if w.failed == nil {
+		if err := w.check(src, crops); err != nil {
+			return fmt.Errorf("write %s: %w", w.path, err)
+		}
+		if err := w.add(src, crops, problems); err != nil {
+			w.fail(err)
+		}
 	}
-	if w.txn != nil && w.db.GetAutocommit() { // SQLite has rolled it back
-		w.txn = nil
-	}
-	if f, ok := full(w.path, err).(*FullError); ok {
-		return f
-	}
-	return fmt.Errorf("write %s: %w", w.path, err)
+	return w.failed
 }
 
-func (w *Writer) add(src Source, crops []Crop, problems []Problem) error {
+// check finds what would fail in the middle of a source: nothing but an error of the database can.
+func (w *Writer) check(src Source, crops []Crop) error {
 	if w.done[src.Path] {
 		return fmt.Errorf("%s is in the set already", src.Path)
 	}
-	if w.txn == nil {
-		t := w.db.Begin()
-		w.txn = &t
+	for _, c := range crops {
+		if len(c.Pixels) != w.format.Bytes() {
+			return fmt.Errorf("%s: a crop has %d bytes, and %d are wanted", src.Path, len(c.Pixels), w.format.Bytes())
+		}
+		if c.Class == "" {
+			return fmt.Errorf("%s: a crop has no class", src.Path)
+		}
+		for _, v := range c.Box {
+			if math.IsNaN(v) || math.IsInf(v, 0) {
+				return fmt.Errorf("%s: a corner of a crop's box is no number", src.Path)
+			}
+		}
 	}
+	return nil
+}
+
+// fail takes back all since the last commit. SQLite does so itself after most errors; a savepoint around each source would keep more
+// of it, but would copy every page that a source touches, for an error that ends the import.
+func (w *Writer) fail(err error) {
+	if full, ok := full(w.path, err).(*FullError); ok {
+		w.failed = full
+	} else {
+		w.failed = fmt.Errorf("write %s: %w", w.path, err)
+	}
+	if w.txn != nil && !w.db.GetAutocommit() {
+		w.failed = errors.Join(w.failed, w.txn.Rollback())
+	}
+	w.txn = nil
+}
+
+func (w *Writer) add(src Source, crops []Crop, problems []Problem) error {
+	w.begin()
 	for _, p := range problems {
 		if err := run(w.issue, p.Path, p.What, p.Reason, p.Mended); err != nil {
 			return err
@@ -144,12 +175,6 @@ func (w *Writer) add(src Source, crops []Crop, problems []Problem) error {
 }
 
 func (w *Writer) crop(source int64, c Crop) error {
-	if len(c.Pixels) != w.format.Bytes() {
-		return fmt.Errorf("a crop has %d bytes, and %d are wanted", len(c.Pixels), w.format.Bytes())
-	}
-	if c.Class == "" {
-		return errors.New("a crop has no class")
-	}
 	var attributes any
 	if len(c.Attributes) > 0 {
 		b, err := json.Marshal(c.Attributes)
@@ -166,13 +191,22 @@ func (w *Writer) crop(source int64, c Crop) error {
 	return run(w.pixels, w.db.LastInsertRowID(), c.Pixels)
 }
 
+func (w *Writer) begin() {
+	if w.txn == nil {
+		t := w.db.Begin()
+		w.txn = &t
+	}
+}
+
 func (w *Writer) commit() error {
 	if w.txn == nil {
 		return nil
 	}
-	err := w.txn.Commit()
+	if err := w.txn.Commit(); err != nil {
+		return err
+	}
 	w.txn, w.since = nil, 0
-	return err
+	return nil
 }
 
 // run executes a statement with values.
@@ -206,8 +240,11 @@ func run(s *sqlite3.Stmt, values ...any) error {
 	return s.Err()
 }
 
-// Finish works out the set's identity, writes it down and closes the file.
+// Finish works out the set's identity, writes it down and closes the file. After an error of Add it closes the file, unfinished.
 func (w *Writer) Finish() (sum [32]byte, err error) {
+	if w.failed != nil {
+		return sum, errors.Join(w.failed, w.close())
+	}
 	if err = w.commit(); err == nil {
 		var examples []Example
 		if examples, err = readExamples(w.db); err == nil {
