@@ -201,11 +201,10 @@ func Clip(b [4]float64, w, h int) (box [4]float64, did string, ok bool) { return
 
 // add puts an object into an item, mended, or its problem.
 func (it *Item) add(label string, number int, o Object) {
-	if o.Class == "" {
+	if o.Class = norm.NFC.String(strings.TrimSpace(o.Class)); o.Class == "" {
 		it.Problems = append(it.Problems, Problem{label, fmt.Sprintf("object %d", number), "it has no class", false})
 		return
 	}
-	o.Class = norm.NFC.String(strings.TrimSpace(o.Class))
 	if o.Box != nil {
 		b, did, ok := mend(*o.Box, it.Width, it.Height)
 		if did != "" {

@@ -107,6 +107,10 @@ func TestFormats(t *testing.T) {
 		{"a list with columns", map[string]string{"all.csv": "path,class,x0,y0,x1,y1,group,light\na.jpg,can,1,2,3,4,g1,dark\na.jpg,bag,,,,,,\nb.jpg,can,1,2,,,,\nno.jpg,can,,,,,,\n", "a.jpg": "", "b.jpg": ""}, Options{},
 			"list", []string{"a.jpg g1 can 1,2,3,4", "a.jpg g1 bag"}, []string{
 				"all.csv line 4: a box has four numbers: x0, y0, x1, y1 (left out)", `all.csv line 5: "no.jpg" is neither below the list's folder nor below the one above (left out)`}},
+		{"a class of spaces in a list", map[string]string{"all.csv": "path,class\na.jpg,\" \"\nb.jpg,can\n", "a.jpg": "", "b.jpg": ""}, Options{},
+			"list", []string{"b.jpg  can"}, []string{"all.csv object 2: it has no class (left out)"}},
+		{"a class of spaces in COCO", map[string]string{"a.json": `{"images":[{"id":7,"file_name":"a.jpg"}],"annotations":[{"id":1,"image_id":7,"category_id":3,"bbox":[1,1,2,2]}],
+			"categories":[{"id":3,"name":" "}]}`, "a.jpg": ""}, Options{}, "coco", nil, []string{"a.json object 1: it has no class (left out)"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			l := open(t, files(t, c.files), c.o)
