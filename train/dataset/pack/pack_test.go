@@ -197,28 +197,6 @@ func TestAPictureIsWholeOrNotThere(t *testing.T) {
 	}
 }
 
-func TestMerge(t *testing.T) {
-	dir := t.TempDir()
-	write(t, filepath.Join(dir, "a"), 1, 2)
-	write(t, filepath.Join(dir, "b"), 2, 3)
-	var sets []*Set
-	for _, name := range []string{"a", "b"} {
-		s, err := Open(filepath.Join(dir, name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer s.Close()
-		sets = append(sets, s)
-	}
-	sum, err := Merge(filepath.Join(dir, "c"), sets...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if want := write(t, filepath.Join(dir, "d"), 1, 2, 3); sum != want {
-		t.Error("the merged set is not the set of all")
-	}
-}
-
 func TestDamageIsSeen(t *testing.T) {
 	dir := t.TempDir()
 	for name, at := range map[string]func(b []byte) []byte{

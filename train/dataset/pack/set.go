@@ -3,12 +3,10 @@ package pack
 import (
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
 	"os"
-	"path/filepath"
 	"sync"
 
 	"github.com/ncruces/go-sqlite3"
@@ -151,66 +149,6 @@ func readProblems(db *sqlite3.Conn) (all []Problem, err error) {
 		all = append(all, Problem{q.ColumnText(0), q.ColumnText(1), q.ColumnText(2), q.ColumnBool(3)})
 	}
 	return all, q.Err()
-}
-
-// Merge writes a new set of the examples of several, which must have one format. An example that is in two of them, with the
-// same pixels, box and class, is taken once; paths that several use are told apart by the set's name in front.
-func Merge(path string, sets ...*Set) (sum [32]byte, err error) {
-	if len(sets) == 0 {
-		return sum, errors.New("nothing to merge")
-	}
-	for _, s := range sets[1:] {
-		if s.Format != sets[0].Format {
-			return sum, &FormatError{fmt.Sprintf("%s has examples of %+v, %s of %+v: they cannot be merged; import one of them again with the options of the other",
-				sets[0].Path, sets[0].Format, s.Path, s.Format)}
-		}
-	}
-	w, err := Create(path, sets[0].Format)
-	if err != nil {
-		return sum, err
-	}
-	seen := map[string]bool{}
-	for _, s := range sets {
-		if err := w.merge(s, seen); err != nil {
-			return sum, errors.Join(err, w.Close(), os.Remove(path))
-		}
-	}
-	return w.Finish()
-}
-
-// merge adds the sources of one set, each with its examples that are not there yet.
-func (w *Writer) merge(s *Set, seen map[string]bool) error {
-	name := filepath.Base(s.Path)
-	for i := 0; i < len(s.Examples); {
-		src := s.Examples[i].Source
-		var crops []Crop
-		for ; i < len(s.Examples) && s.Examples[i].Source == src; i++ {
-			e := s.Examples[i]
-			if key := e.line(); !seen[key] {
-				seen[key] = true
-				c := Crop{e, make([]byte, s.Format.Bytes())}
-				if err := s.Pixels(i, c.Pixels); err != nil {
-					return err
-				}
-				crops = append(crops, c)
-			}
-		}
-		if len(crops) == 0 {
-			continue
-		}
-		for w.Done(src.Path) {
-			src.Path = name + "/" + src.Path
-		}
-		if err := w.Add(src, crops, nil); err != nil {
-			return err
-		}
-	}
-	for _, p := range s.Problems {
-		if err := run(w.issue, name+"/"+p.Path, p.What, p.Reason, p.Mended); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 var _ io.Closer = (*Set)(nil)
