@@ -7,6 +7,7 @@
 package crop
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -188,14 +189,27 @@ func oneClassEach(list *labels.List, label string) error {
 	return nil
 }
 
-// grouped is the list with each picture as a group, so that its crops stay together, unless its label names a larger one.
+// grouped is the list with each picture as a group, so that its crops stay together, unless its label names a larger one. Nobody
+// knows of which labelled object a crop is, so that groups that share a picture are one, under the name that comes first.
 func grouped(list *labels.List) *labels.List {
+	same := map[string]string{} // of a group, one that it is one with and that comes before it
+	root := func(g string) string {
+		for same[g] != "" {
+			g = same[g]
+		}
+		return g
+	}
+	for _, it := range list.Items {
+		for _, o := range it.Objects {
+			if a, b := root(it.Group), root(o.Group); a != b && a != "" && b != "" {
+				same[max(a, b)] = min(a, b)
+			}
+		}
+	}
 	out := *list
 	out.Items = slices.Clone(list.Items)
 	for i := range out.Items {
-		if out.Items[i].Group == "" {
-			out.Items[i].Group = out.Items[i].Picture
-		}
+		out.Items[i].Group = cmp.Or(root(out.Items[i].Group), out.Items[i].Picture)
 	}
 	return &out
 }

@@ -344,3 +344,23 @@ func TestPageIsSafe(t *testing.T) {
 		t.Errorf("%d×%d", im.W, im.H)
 	}
 }
+
+// TestGroupsThatShareAPictureAreOne keeps together what any label of a picture says belongs together.
+func TestGroupsThatShareAPictureAreOne(t *testing.T) {
+	root := t.TempDir()
+	for _, name := range []string{"a.jpg", "b.jpg", "c.jpg", "d.jpg", "e.jpg"} {
+		put(t, filepath.Join(root, name), nil)
+	}
+	put(t, filepath.Join(root, "l.csv"), []byte("path,class,group\na.jpg,x,g3\na.jpg,x,g2\nb.jpg,x,g2\nc.jpg,x,g2\nc.jpg,x,g1\nd.jpg,x,g4\ne.jpg,x,\n"))
+	l, err := labels.Open(filepath.Join(root, "l.csv"), labels.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, it := range grouped(l).Items {
+		got = append(got, it.Group)
+	}
+	if want := []string{"g1", "g1", "g1", "g4", "e.jpg"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}

@@ -6,6 +6,7 @@ package importer
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -326,7 +327,7 @@ func (c *cutter) cut(it labels.Item) (r cut) {
 			if reason != "" {
 				left(what, reason, true)
 			}
-			crop.Source, crop.Group = r.source, it.Group
+			crop.Source, crop.Group = r.source, cmp.Or(o.Group, it.Group)
 			r.crops = append(r.crops, *crop)
 		}
 	}

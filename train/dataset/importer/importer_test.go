@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"image"
 	"image/color"
 	"image/png"
@@ -17,6 +18,7 @@ import (
 	"gleaner/internal/shared"
 	"gleaner/train/dataset/labels"
 	"gleaner/train/dataset/pack"
+	"gleaner/train/dataset/split"
 )
 
 func decoder() Decoder { return cv.NewDecoder() }
@@ -258,6 +260,52 @@ func TestImportTellsAll(t *testing.T) {
 	var none *NothingError
 	if _, e := os.Stat(path); !errors.As(err, &none) || !errors.Is(e, os.ErrNotExist) {
 		t.Errorf("%v, and %v", err, e)
+	}
+}
+
+// TestGroupsOfOnePictureStayTogether imports a picture with objects of two groups: neither group is torn apart by a split, and
+// nor is the picture.
+func TestGroupsOfOnePictureStayTogether(t *testing.T) {
+	root := t.TempDir()
+	rows := "path,class,x0,y0,x1,y1,group\n"
+	for i := range 40 {
+		im := image.NewRGBA(image.Rect(0, 0, 6, 4))
+		im.Set(1, 1, color.RGBA{uint8(i), 1, 1, 255})
+		var b bytes.Buffer
+		name := fmt.Sprintf("%02d.png", i)
+		if err := errors.Join(png.Encode(&b, im), os.WriteFile(filepath.Join(root, name), b.Bytes(), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+		rows += fmt.Sprintf("%s,can,0,0,3,4,g%02d\n", name, i/2)
+		if i%2 == 0 { // a second row, of the group that is the next picture's second row as well
+			rows += fmt.Sprintf("%s,can,3,0,6,4,h%02d\n", name, i/4)
+		}
+	}
+	list := filepath.Join(root, "list.csv")
+	if err := os.WriteFile(list, []byte(rows), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(root, "a")
+	if _, err := Import(t.Context(), path, listed(t, list), Options{NewDecoder: decoder, Size: 6}); err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, path)
+	part, err := split.Parts(s.Examples, nil, []float64{0.5, 0.5}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	of, groups := map[string]int{}, map[string]bool{}
+	for i, e := range s.Examples {
+		groups[e.Group] = true
+		for _, what := range []string{e.Group, e.Source.Path} {
+			if p, ok := of[what]; ok && p != part[i] {
+				t.Errorf("%s is in two parts", what)
+			}
+			of[what] = part[i]
+		}
+	}
+	if len(s.Examples) != 60 || len(groups) != 30 {
+		t.Errorf("%d examples in %d groups", len(s.Examples), len(groups))
 	}
 }
 

@@ -1,6 +1,7 @@
 package labels
 
 import (
+	"cmp"
 	"fmt"
 	"io/fs"
 	"math"
@@ -19,13 +20,14 @@ type Object struct {
 	Box        *[4]float64
 	Class      string
 	Attributes map[string]string // what else the label says, such as DIRTINESS; nil for nothing
+	Group      string            // what a split must not tear apart, such as the session; empty: the picture's
 }
 
 // Item is one picture with its labels.
 type Item struct {
 	Picture string // path below the root, slash-separated
 	Objects []Object
-	Group   string // what a split must not tear apart, such as the session; empty for none
+	Group   string // of objects without one of their own, and the first of its objects'; empty for none
 	// Width and Height are what the label says of the picture, pixels; 0 where it says nothing.
 	Width, Height int
 	Problems      []Problem // of this picture's labels
@@ -215,5 +217,6 @@ func (it *Item) add(label string, number int, o Object) {
 		}
 		o.Box = &b
 	}
+	o.Group = cmp.Or(o.Group, it.Group) // the picture may have labels of other groups besides
 	it.Objects = append(it.Objects, o)
 }

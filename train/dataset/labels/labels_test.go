@@ -1,6 +1,7 @@
 package labels
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -41,7 +42,7 @@ func open(t testing.TB, root string, o Options) *List {
 func said(l *List) (s []string) {
 	for _, it := range l.Items {
 		for _, o := range it.Objects {
-			text := it.Picture + " " + it.Group + " " + o.Class
+			text := it.Picture + " " + cmp.Or(o.Group, it.Group) + " " + o.Class
 			if o.Box != nil {
 				text += fmt.Sprintf(" %g,%g,%g,%g", o.Box[0], o.Box[1], o.Box[2], o.Box[3])
 			}
@@ -107,6 +108,8 @@ func TestFormats(t *testing.T) {
 		{"a list with columns", map[string]string{"all.csv": "path,class,x0,y0,x1,y1,group,light\na.jpg,can,1,2,3,4,g1,dark\na.jpg,bag,,,,,,\nb.jpg,can,1,2,,,,\nno.jpg,can,,,,,,\n", "a.jpg": "", "b.jpg": ""}, Options{},
 			"list", []string{"a.jpg g1 can 1,2,3,4", "a.jpg g1 bag"}, []string{
 				"all.csv line 4: a box has four numbers: x0, y0, x1, y1 (left out)", `all.csv line 5: "no.jpg" is neither below the list's folder nor below the one above (left out)`}},
+		{"groups of one picture", map[string]string{"all.csv": "path,class,x0,y0,x1,y1,group\na.jpg,can,1,2,3,4,g1\na.jpg,can,5,2,9,4,g2\na.jpg,bag,,,,,\nb.jpg,can,,,,,g2\n", "a.jpg": "", "b.jpg": ""},
+			Options{}, "list", []string{"a.jpg g1 can 1,2,3,4", "a.jpg g2 can 5,2,9,4", "a.jpg g1 bag", "b.jpg g2 can"}, nil},
 		{"a class of spaces in a list", map[string]string{"all.csv": "path,class\na.jpg,\" \"\nb.jpg,can\n", "a.jpg": "", "b.jpg": ""}, Options{},
 			"list", []string{"b.jpg  can"}, []string{"all.csv object 2: it has no class (left out)"}},
 		{"a class of spaces in COCO", map[string]string{"a.json": `{"images":[{"id":7,"file_name":"a.jpg"}],"annotations":[{"id":1,"image_id":7,"category_id":3,"bbox":[1,1,2,2]}],

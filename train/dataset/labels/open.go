@@ -204,7 +204,7 @@ func (o *Object) set(name, value string) {
 	o.Attributes[name] = norm.NFC.String(value)
 }
 
-// joined puts items of one picture together, such as lines of a list. Items are sorted by picture.
+// joined puts items of one picture together, such as lines of a list. Their objects keep their groups. Items are sorted by picture.
 func joined(items []Item) []Item {
 	var out []Item
 	for _, it := range items {

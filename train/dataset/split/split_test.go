@@ -11,13 +11,14 @@ import (
 	"gleaner/train/dataset/pack"
 )
 
-// drawn is a random data set: classes of uneven size, groups, and clusters that go across groups.
+// drawn is a random data set: classes of uneven size, pictures with examples of several groups, and clusters that go across groups.
 func drawn(t *rapid.T) (examples []pack.Example, cluster []int) {
 	n := rapid.IntRange(20, 200).Draw(t, "n")
 	for i := range n {
 		e := pack.Example{Class: rapid.SampledFrom([]string{"a", "a", "a", "b", "b", "c"}).Draw(t, "class")}
-		e.Source.SHA256[0], e.Source.SHA256[1] = byte(i), byte(i>>8)
-		e.Source.Path = fmt.Sprint(i)
+		picture := rapid.IntRange(max(0, i-1), i).Draw(t, "picture")
+		e.Source.SHA256[0], e.Source.SHA256[1] = byte(picture), byte(picture>>8)
+		e.Source.Path = fmt.Sprint(picture)
 		if rapid.Bool().Draw(t, "grouped") {
 			e.Group = fmt.Sprint(rapid.IntRange(0, n/3).Draw(t, "group"))
 		}
@@ -39,7 +40,7 @@ func TestNothingIsTornApart(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		groups, clusters := map[string]int{}, map[int]int{}
+		groups, clusters, pictures := map[string]int{}, map[int]int{}, map[string]int{}
 		for i, e := range examples {
 			if part[i] != again[i] {
 				t.Fatal("the same seed gives other parts")
@@ -50,7 +51,10 @@ func TestNothingIsTornApart(t *testing.T) {
 			if p, ok := clusters[cluster[i]]; ok && p != part[i] {
 				t.Fatalf("cluster %d is torn apart", cluster[i])
 			}
-			groups[e.Group], clusters[cluster[i]] = part[i], part[i]
+			if p, ok := pictures[e.Source.Path]; ok && p != part[i] {
+				t.Fatalf("picture %s is torn apart", e.Source.Path)
+			}
+			groups[e.Group], clusters[cluster[i]], pictures[e.Source.Path] = part[i], part[i], part[i]
 		}
 	})
 }
