@@ -188,7 +188,7 @@ func lookText(w io.Writer, r *look.Report, page string) error {
 	for _, warning := range r.Warnings {
 		fmt.Fprintln(w, warning)
 	}
-	_, err := fmt.Fprintf(w, "%d copies, %d near copies, %d doubtful labels, %d of unusual light, %d blurred: %s\n", len(r.Copies), len(r.Near),
+	_, err := fmt.Fprintf(w, "%d copies, %d near copies, %d doubtful labels, %d of unusual light, %d blurred: %s\n", r.CopiesAll, r.NearAll,
 		doubted, len(r.Light), len(r.Blurred), page)
 	return err
 }
@@ -230,7 +230,7 @@ stays in one part. The same seed gives the same parts, and they are written down
 			if err != nil {
 				return err
 			}
-			cluster := similar.Clusters(len(s.Examples), similar.Pairs(hashes, flat))
+			cluster := similar.Clusters(hashes, flat)
 			var part []int
 			if c.Flags().Changed("folds") {
 				if folds < 2 {

@@ -133,7 +133,7 @@ func deal(ctx context.Context, dir string, examples []pack.Example, images []cap
 	for i := range by {
 		by[i].Class += " " + by[i].Attributes[attribute]
 	}
-	part, err := split.Folds(by, similar.Clusters(len(by), similar.Pairs(hashes, plain)), cv.Folds, seed)
+	part, err := split.Folds(by, similar.Clusters(hashes, plain), cv.Folds, seed)
 	if err != nil {
 		return nil, err
 	}

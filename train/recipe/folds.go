@@ -122,5 +122,5 @@ func kinship(ctx context.Context, all labelled, look bool) (examples []pack.Exam
 	if err != nil {
 		return nil, nil, err
 	}
-	return examples, similar.Clusters(n, similar.Pairs(hashes, flat)), nil
+	return examples, similar.Clusters(hashes, flat), nil
 }

@@ -44,9 +44,12 @@ type Report struct {
 	Sizes      [5]float64     `json:"sizes"`      // shorter side of the boxes in pixels: least, quarter, median, three quarters, greatest
 	Problems   []pack.Problem `json:"problems"`
 	// Copies have the same pixels, Near nearly the same (Score: bits apart); With is the other one. Both are sorted such that
-	// those between classes come first: they are label errors or leaks.
-	Copies []Finding `json:"copies"`
-	Near   []Finding `json:"near"`
+	// those between classes come first: they are label errors or leaks. At most listed of each are there; CopiesAll and NearAll
+	// say how many there are.
+	Copies    []Finding `json:"copies"`
+	Near      []Finding `json:"near"`
+	CopiesAll int       `json:"copies_all"`
+	NearAll   int       `json:"near_all"`
 	// Labels are likely label errors, the likeliest first: Score is how much more probable another class is, about -1 to 1, by a
 	// classifier that did not see the example (confident learning's normalised margin, Northcutt et al. 2021). Examples that are
 	// alone in their class are left out. Nil without features.
@@ -80,17 +83,16 @@ func At(s *pack.Set, o Options) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	pairs := similar.Pairs(hashes, flat)
-	r.copies(s, pairs)
+	across := r.copies(s, hashes, flat)
 	if err := r.pictures(s); err != nil {
 		return nil, err
 	}
 	if o.Features != nil {
-		if err := r.labels(s, o, similar.Clusters(len(s.Examples), pairs)); err != nil {
+		if err := r.labels(s, o, similar.Clusters(hashes, flat)); err != nil {
 			return nil, err
 		}
 	}
-	r.warn(s)
+	r.warn(s, across)
 	return r, nil
 }
 
@@ -124,32 +126,82 @@ func (r *Report) count(s *pack.Set) {
 	}
 }
 
-// copies sorts pairs into exact copies and near ones.
-func (r *Report) copies(s *pack.Set, pairs []similar.Pair) {
-	for _, p := range pairs {
-		a, b := s.Examples[p.A], s.Examples[p.B]
-		f := r.finding(s, p.A)
-		f.With, f.Score = p.B, float64(p.Distance)
-		if a.Class != b.Class {
-			f.Said = b.Class
+// listed is how many pairs of copies, and of near copies, a report has: of a thousand copies of one picture there are half a
+// million pairs.
+const listed = 10_000
+
+// copies finds exact copies and near ones, and says how many pairs have different classes.
+func (r *Report) copies(s *pack.Set, hashes []uint64, flat []bool) (across int) {
+	var exact, near firstFew
+	similar.Each(hashes, flat, func(p similar.Pair) {
+		a, b := &s.Examples[p.A], &s.Examples[p.B]
+		other := a.Class != b.Class
+		if other {
+			across++
 		}
 		if a.CRC == b.CRC {
-			r.Copies = append(r.Copies, f)
+			exact.add(p, other)
 		} else {
-			r.Near = append(r.Near, f)
+			near.add(p, other)
 		}
-	}
-	for _, list := range [][]Finding{r.Copies, r.Near} {
-		slices.SortStableFunc(list, func(a, b Finding) int {
-			if (a.Said != "") != (b.Said != "") {
-				if a.Said != "" {
-					return -1
-				}
-				return 1
+	})
+	findings := func(few *firstFew) (all []Finding) {
+		few.cut()
+		for _, c := range few.list {
+			f := r.finding(s, c.A)
+			f.With, f.Score = c.B, float64(c.Distance)
+			if c.across {
+				f.Said = s.Examples[c.B].Class
 			}
-			return cmp.Compare(a.Score, b.Score)
-		})
+			all = append(all, f)
+		}
+		return all
 	}
+	r.CopiesAll, r.NearAll = exact.all, near.all
+	r.Copies, r.Near = findings(&exact), findings(&near)
+	return across
+}
+
+// copied is a pair, and whether its classes differ.
+type copied struct {
+	similar.Pair
+	across bool
+}
+
+// order puts pairs between classes first, then the nearest, then those of the first examples.
+func (a copied) order(b copied) int {
+	switch {
+	case a.across && !b.across:
+		return -1
+	case b.across && !a.across:
+		return 1
+	}
+	return cmp.Or(a.Distance-b.Distance, a.A-b.A, a.B-b.B)
+}
+
+// firstFew counts pairs and keeps the first ones, twice listed at most at a time.
+type firstFew struct {
+	list []copied
+	last *copied // that is kept, once there are enough
+	all  int
+}
+
+func (f *firstFew) add(p similar.Pair, across bool) {
+	f.all++
+	c := copied{p, across}
+	if f.last != nil && f.last.order(c) < 0 {
+		return
+	}
+	if f.list = append(f.list, c); len(f.list) >= 2*listed {
+		f.cut()
+		last := f.list[listed-1]
+		f.last = &last
+	}
+}
+
+func (f *firstFew) cut() {
+	slices.SortFunc(f.list, copied.order)
+	f.list = f.list[:min(len(f.list), listed)]
 }
 
 // pictures finds odd light and blur.
@@ -274,8 +326,8 @@ func (r *Report) labels(s *pack.Set, o Options, cluster []int) error {
 	return nil
 }
 
-// warn puts into words what stands in the way of training.
-func (r *Report) warn(s *pack.Set) {
+// warn puts into words what stands in the way of training. across is how many pairs of copies have different classes.
+func (r *Report) warn(s *pack.Set, across int) {
 	say := func(format string, args ...any) { r.Warnings = append(r.Warnings, fmt.Sprintf(format, args...)) }
 	first, last := r.Counts[0], r.Counts[len(r.Counts)-1]
 	if len(r.Counts) < 2 {
@@ -300,16 +352,10 @@ func (r *Report) warn(s *pack.Set) {
 			say("%q looks like %q spelt otherwise: join them with a label map (data import --map), or they are two classes.", c, f)
 		}
 	}
-	across := 0
-	for _, f := range append(slices.Clone(r.Copies), r.Near...) {
-		if f.Said != "" {
-			across++
-		}
-	}
 	if across > 0 {
 		say("%d pairs of copies or near copies have different classes: one of the two labels is wrong.", across)
 	}
-	if n := len(r.Copies) + len(r.Near); n > 0 {
+	if n := r.CopiesAll + r.NearAll; n > 0 {
 		say("%d pairs are copies or near copies: a split keeps each on one side.", n)
 	}
 	left := 0

@@ -139,3 +139,35 @@ func TestWarnings(t *testing.T) {
 		t.Errorf("%v; names are not escaped", err)
 	}
 }
+
+// TestCopiesThatAreListed says how many pairs there are, and lists no more than some: those between classes first.
+func TestCopiesThatAreListed(t *testing.T) {
+	const n = 220 // 24,090 pairs
+	s := drawn(t, n, func(i int, e *pack.Example, pix []byte) {
+		for k := range pix {
+			pix[k] = byte(k / 96 * 7)
+		}
+		if e.Class = "across"; i >= n-20 {
+			e.Class = "down"
+		}
+	})
+	report, err := At(s, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if report.CopiesAll != n*(n-1)/2 || len(report.Copies) != listed || report.NearAll != 0 || len(report.Near) != 0 {
+		t.Errorf("%d copies of which %d are listed, %d near ones", report.CopiesAll, len(report.Copies), report.NearAll)
+	}
+	for k, f := range report.Copies {
+		if want := k < 200*20; (f.Said != "") != want {
+			t.Fatalf("copy %d: %+v", k, f)
+		}
+		if k > 0 && k != 200*20 && (f.Example < report.Copies[k-1].Example || f.Example == report.Copies[k-1].Example && f.With < report.Copies[k-1].With) {
+			t.Fatalf("copy %d: %+v after %+v", k, f, report.Copies[k-1])
+		}
+	}
+	if all := strings.Join(report.Warnings, "\n"); !strings.Contains(all, "4000 pairs of copies or near copies have different classes") ||
+		!strings.Contains(all, "24090 pairs are copies") {
+		t.Errorf("warnings: %s", all)
+	}
+}

@@ -49,16 +49,17 @@ func (r *Report) WriteHTML(w io.Writer, s *pack.Set) error {
 	for _, l := range []struct {
 		title, text string
 		list        []Finding
+		total       int
 		note        func(f Finding) string
 	}{
-		{"Likely label errors", "A classifier that never saw the picture finds another class likelier than its label. The likeliest errors come first.", r.suspects(),
+		{"Likely label errors", "A classifier that never saw the picture finds another class likelier than its label. The likeliest errors come first.", r.suspects(), len(r.suspects()),
 			func(f Finding) string { return fmt.Sprintf("looks like %s (%+.2f)", f.Said, f.Score) }},
-		{"Copies", "The same pixels twice.", r.Copies, across},
-		{"Near copies", "Scaled, compressed or lit anew. A split keeps them together.", r.Near, across},
-		{"Unusual light", "Far darker or brighter than the others.", r.Light, func(f Finding) string { return fmt.Sprintf("%+.1f spreads", f.Score) }},
-		{"Blurred", "Far less sharp than the others.", r.Blurred, func(f Finding) string { return fmt.Sprintf("%+.1f spreads", f.Score) }},
+		{"Copies", "The same pixels twice.", r.Copies, r.CopiesAll, across},
+		{"Near copies", "Scaled, compressed or lit anew. A split keeps them together.", r.Near, r.NearAll, across},
+		{"Unusual light", "Far darker or brighter than the others.", r.Light, len(r.Light), func(f Finding) string { return fmt.Sprintf("%+.1f spreads", f.Score) }},
+		{"Blurred", "Far less sharp than the others.", r.Blurred, len(r.Blurred), func(f Finding) string { return fmt.Sprintf("%+.1f spreads", f.Score) }},
 	} {
-		sec := section{Title: l.title, Text: l.text, Total: len(l.list)}
+		sec := section{Title: l.title, Text: l.text, Total: l.total}
 		for _, f := range l.list[:min(len(l.list), shown)] {
 			row := []picture{t.picture(f.Example, l.note(f))}
 			if f.With >= 0 {

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"math/bits"
 	"runtime"
-	"slices"
 
 	"github.com/corona10/goimagehash"
 	"golang.org/x/sync/errgroup"
@@ -76,18 +75,17 @@ func isFlat(im capture.Image) bool {
 // Pair is two examples that are near, A < B, and how far their hashes are apart in bits.
 type Pair struct{ A, B, Distance int }
 
-// Pairs are all pairs of hashes at most Near bits apart, in the order of A and B, without those that skip tells of. Two such
-// hashes agree in at least one of any seven bytes, since six bits cannot differ in all of them, so that only hashes
-// with a common byte are compared (Norouzi et al. 2012, multi-index hashing).
-func Pairs(hashes []uint64, skip []bool) []Pair {
-	var pairs []Pair
+// Each calls with every pair of hashes at most Near bits apart, once, without those that skip tells of; skip may be nil. The order
+// is the same every time, and says nothing. Nothing is kept: of n copies there are n(n-1)/2 pairs. Two such hashes agree in at least
+// one of any seven bytes, since six bits cannot differ in all of them, so that only hashes with a common byte are compared
+// (Norouzi et al. 2012, multi-index hashing).
+func Each(hashes []uint64, skip []bool, call func(p Pair)) {
 	for part := range Near + 1 {
-		shift := 8 * part
-		buckets := map[byte][]int{}
+		var buckets [256][]int32
 		for i, h := range hashes {
 			if skip == nil || !skip[i] {
-				b := byte(h >> shift)
-				buckets[b] = append(buckets[b], i)
+				b := byte(h >> (8 * part))
+				buckets[b] = append(buckets[b], int32(i))
 			}
 		}
 		for _, bucket := range buckets {
@@ -95,19 +93,12 @@ func Pairs(hashes []uint64, skip []bool) []Pair {
 				for _, b := range bucket[k+1:] {
 					x := hashes[a] ^ hashes[b]
 					if d := bits.OnesCount64(x); d <= Near && firstCommon(x) == part {
-						pairs = append(pairs, Pair{a, b, d})
+						call(Pair{int(a), int(b), d})
 					}
 				}
 			}
 		}
 	}
-	slices.SortFunc(pairs, func(p, q Pair) int {
-		if p.A != q.A {
-			return p.A - q.A
-		}
-		return p.B - q.B
-	})
-	return pairs
 }
 
 // firstCommon is the first byte, from the lowest, in which two hashes agree, x being their difference.
@@ -120,10 +111,11 @@ func firstCommon(x uint64) int {
 	return 8
 }
 
-// Clusters numbers n examples such that near ones, and those that are near to one of them, have one number: the least
-// example of the cluster.
-func Clusters(n int, pairs []Pair) []int {
-	parent := make([]int, n)
+// Clusters numbers examples by their hashes such that near ones, and those that are near to one of them, have one number: the
+// least example of the cluster. Those that skip tells of, which may be nil, are alone. Its memory grows with the examples,
+// however many of them are copies of one: equal hashes are one before they are compared.
+func Clusters(hashes []uint64, skip []bool) []int {
+	parent := make([]int, len(hashes))
 	for i := range parent {
 		parent[i] = i
 	}
@@ -134,10 +126,24 @@ func Clusters(n int, pairs []Pair) []int {
 		}
 		return i
 	}
-	for _, p := range pairs {
-		a, b := find(p.A), find(p.B)
+	join := func(i, j int) {
+		a, b := find(i), find(j)
 		parent[max(a, b)] = min(a, b)
 	}
+	var distinct []uint64
+	var of []int // the first example of each distinct hash
+	first := map[uint64]int{}
+	for i, h := range hashes {
+		switch at, ok := first[h]; {
+		case skip != nil && skip[i]:
+		case ok:
+			join(at, i)
+		default:
+			first[h] = i
+			distinct, of = append(distinct, h), append(of, i)
+		}
+	}
+	Each(distinct, nil, func(p Pair) { join(of[p.A], of[p.B]) })
 	for i := range parent {
 		parent[i] = find(i)
 	}

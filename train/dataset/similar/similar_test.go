@@ -1,8 +1,10 @@
 package similar
 
 import (
+	"cmp"
 	"math/bits"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"testing"
 
@@ -31,15 +33,73 @@ func TestPairsAreAllPairs(t *testing.T) {
 			}
 		}
 	}
-	if got := Pairs(hashes, nil); !slices.Equal(got, want) || len(want) < 100 {
+	if got := pairs(hashes, nil); !slices.Equal(got, want) || len(want) < 100 {
 		t.Errorf("%d pairs, want %d", len(got), len(want))
 	}
 }
 
+// pairs are all pairs in the order of their examples.
+func pairs(hashes []uint64, skip []bool) (all []Pair) {
+	Each(hashes, skip, func(p Pair) { all = append(all, p) })
+	slices.SortFunc(all, func(p, q Pair) int { return cmp.Or(p.A-q.A, p.B-q.B) })
+	return all
+}
+
+// TestClusters compares with the definition, on random hashes with chains of near ones, copies and some that are left out.
 func TestClusters(t *testing.T) {
-	got := Clusters(6, []Pair{{A: 1, B: 4}, {A: 2, B: 4}, {A: 0, B: 5}})
-	if want := []int{0, 1, 1, 3, 1, 0}; !slices.Equal(got, want) {
-		t.Errorf("got %v, want %v", got, want)
+	r := rand.New(rand.NewPCG(3, 4))
+	var hashes []uint64
+	var skip []bool
+	for range 200 {
+		h := r.Uint64()
+		for range r.IntN(6) {
+			if r.IntN(2) == 0 {
+				for range 5 {
+					h ^= 1 << r.IntN(64)
+				}
+			}
+			hashes, skip = append(hashes, h), append(skip, r.IntN(8) == 0)
+		}
+	}
+	r.Shuffle(len(hashes), func(a, b int) { hashes[a], hashes[b] = hashes[b], hashes[a] })
+	want := make([]int, len(hashes))
+	for i := range want {
+		want[i] = i
+	}
+	for changed := true; changed; {
+		changed = false
+		for a := range hashes {
+			for b := range a {
+				if least := min(want[a], want[b]); !skip[a] && !skip[b] && want[a] != want[b] && bits.OnesCount64(hashes[a]^hashes[b]) <= Near {
+					want[a], want[b], changed = least, least, true
+				}
+			}
+		}
+	}
+	for range 3 {
+		if got := Clusters(hashes, skip); !slices.Equal(got, want) {
+			t.Fatalf("got %v, want %v", got, want)
+		}
+	}
+}
+
+// TestManyCopiesTakeLittle clusters copies of one picture, and near copies of it, in memory that grows with their number.
+func TestManyCopiesTakeLittle(t *testing.T) {
+	hashes := make([]uint64, 20_000) // 200 million pairs, 24 bytes each
+	for i := range hashes {
+		hashes[i] = uint64(i % 3)
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	got := Clusters(hashes, nil)
+	runtime.ReadMemStats(&after)
+	if n := after.TotalAlloc - before.TotalAlloc; n > 4<<20 {
+		t.Errorf("%d MB for %d hashes", n>>20, len(hashes))
+	}
+	for i, c := range got {
+		if c != 0 {
+			t.Fatalf("example %d is in cluster %d", i, c)
+		}
 	}
 }
 
@@ -71,7 +131,7 @@ func TestNearCopiesAreFound(t *testing.T) {
 		add(half(brighter))
 	}
 	found, wrong := 0, 0
-	for _, p := range Pairs(hashes, nil) {
+	for _, p := range pairs(hashes, nil) {
 		if p.A/2 == p.B/2 {
 			found++
 		} else {
