@@ -7,9 +7,6 @@ import (
 	"path"
 	"strconv"
 	"strings"
-	"unicode/utf8"
-
-	"golang.org/x/text/encoding/korean"
 )
 
 // household is a label file of AI-Hub's household waste (생활 폐기물 이미지). Every value of Bounding is text; public readers of
@@ -41,15 +38,10 @@ func (n *number) UnmarshalJSON(b []byte) error {
 
 // aihub reads one label file of either set.
 func (l *List) aihub(t *tree, label string, b []byte) error {
-	recoded := false
-	if !utf8.Valid(b) {
-		var err error
-		if b, err = korean.EUCKR.NewDecoder().Bytes(b); err != nil { // CP949, which WHATWG's EUC-KR is
-			return fmt.Errorf("neither UTF-8 nor CP949: %w", err)
-		}
-		recoded = true
+	b, recoded, err := decode(b)
+	if err != nil {
+		return err
 	}
-	b = []byte(strings.TrimPrefix(string(b), "\ufeff"))
 	var h household
 	var s sister
 	if err := json.Unmarshal(b, &h); err != nil {

@@ -30,12 +30,19 @@ type cocoFile struct {
 
 // coco reads a COCO file. Crowds (many things in one box) are left out; the super-category is an attribute.
 func (l *List) coco(t *tree, label string, b []byte) error {
+	b, recoded, err := decode(b)
+	if err != nil {
+		return err
+	}
 	var c cocoFile
 	if err := json.Unmarshal(b, &c); err != nil {
 		return fmt.Errorf("no COCO file: %w", err)
 	}
 	if len(c.Categories) == 0 {
 		return fmt.Errorf("no COCO file: it names no categories")
+	}
+	if recoded {
+		l.Problems = append(l.Problems, Problem{label, "file", "read as CP949", true})
 	}
 	category := map[int64]int{}
 	for i, k := range c.Categories {

@@ -208,6 +208,34 @@ func TestMap(t *testing.T) {
 	}
 }
 
+// TestBytesThatAreNoText lists files whose bytes are neither UTF-8 nor CP949, and reads the others.
+func TestBytesThatAreNoText(t *testing.T) {
+	root := files(t, map[string]string{"a.csv": "path,class\np.jpg,can\np.jpg,\xff\xff\xfe\x80\n", "b.csv": "path,class\np.jpg,\xc0\xaf\n", "c.csv": "path,class\np.jpg,\xc4", "p.jpg": ""})
+	l := open(t, root, Options{})
+	if want := []string{"p.jpg  유"}; !slices.Equal(said(l), want) {
+		t.Errorf("%q, want %q", said(l), want)
+	}
+	want := []string{"a.csv file: neither UTF-8 nor CP949: line 3 has bytes that are no letter in either (left out)",
+		"c.csv file: neither UTF-8 nor CP949: line 2 has bytes that are no letter in either (left out)"}
+	if got := problems(l); !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if _, err := Open(filepath.Join(root, "a.csv"), Options{}); err == nil || !strings.Contains(err.Error(), "neither UTF-8 nor CP949") {
+		t.Errorf("the list by itself: %v", err)
+	}
+	coco := "{\"images\":[{\"id\":1,\"file_name\":\"p.jpg\"}],\n\"annotations\":[{\"image_id\":1,\"category_id\":1,\"bbox\":[0,0,1,1]}],\"categories\":[{\"id\":1,\"name\":\""
+	l = open(t, files(t, map[string]string{"a.json": coco + "\xff\xfe\"}]}", "b.json": coco + "\xc0\xaf\"}]}", "p.jpg": ""}), Options{Format: "coco"})
+	want = []string{"a.json file: neither UTF-8 nor CP949: line 2 has bytes that are no letter in either (left out)", "b.json file: read as CP949 (mended)"}
+	if got := problems(l); !slices.Equal(got, want) || !slices.Equal(said(l), []string{"p.jpg  유 0,0,1,1"}) {
+		t.Errorf("%q of %q, want %q", got, said(l), want)
+	}
+	l = open(t, files(t, map[string]string{"p.json": "{\"FILE NAME\":\"p.jpg\",\"Bounding\":[{\"CLASS\":\"\xff\xfe\"}]}", "p.jpg": ""}), Options{Format: "aihub"})
+	want = []string{"p.json file: neither UTF-8 nor CP949: line 1 has bytes that are no letter in either (left out)"}
+	if got := problems(l); !slices.Equal(got, want) || len(said(l)) > 0 {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
 // FuzzLabels feeds label files of every format: whatever they hold, reading ends with a list or an error.
 func FuzzLabels(f *testing.F) {
 	f.Add("a.json", `{"FILE NAME":"p.jpg","RESOLUTION":"9*9","Bounding":[{"CLASS":"x","x1":"1","y1":"1","x2":"5","y2":"5"}]}`)

@@ -12,21 +12,16 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
-
-	"golang.org/x/text/encoding/korean"
 )
 
 // list reads a CSV or TSV list. With a header it has the columns path and class, and x0, y0, x1, y1 (pixels), group and any
 // attribute; without one, path and class. Paths are below the list's folder, or the folder above.
 func (l *List) list(t *tree, label string, b []byte) error {
-	if !utf8.Valid(b) {
-		var err error
-		if b, err = korean.EUCKR.NewDecoder().Bytes(b); err != nil {
-			return fmt.Errorf("neither UTF-8 nor CP949: %w", err)
-		}
+	b, _, err := decode(b)
+	if err != nil {
+		return err
 	}
-	r := csv.NewReader(bytes.NewReader(bytes.TrimPrefix(b, []byte("\ufeff"))))
+	r := csv.NewReader(bytes.NewReader(b))
 	r.FieldsPerRecord, r.LazyQuotes, r.ReuseRecord = -1, true, false
 	if first, _, _ := bytes.Cut(b, []byte("\n")); bytes.ContainsRune(first, '\t') {
 		r.Comma = '\t'
