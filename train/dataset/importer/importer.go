@@ -316,7 +316,7 @@ func (c *cutter) cut(it labels.Item) (r cut) {
 		}
 	}
 	for i, o := range objects {
-		what := fmt.Sprintf("object %d", i+1)
+		what := cmp.Or(o.What, fmt.Sprintf("object %d", i+1))
 		crop, reason, err := c.object(im, turn, o)
 		switch {
 		case err != nil:

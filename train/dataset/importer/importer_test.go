@@ -309,6 +309,36 @@ func TestGroupsOfOnePictureStayTogether(t *testing.T) {
 	}
 }
 
+// TestProblemsHaveTheirLabelsNumbers names an object as its label does, also behind those that the label's reader left out.
+func TestProblemsHaveTheirLabelsNumbers(t *testing.T) {
+	for name, c := range map[string]struct {
+		file, text string
+		want       []string
+	}{
+		"AI-Hub": {"1.json", `{"FILE NAME":"1.png","Bounding":[{"CLASS":"can","x1":"1","y1":"0","x2":"1","y2":"4"},{"CLASS":"can","x1":"0","y1":"0","x2":"6","y2":"4"},
+			{"CLASS":"can","x1":"0","y1":"0","x2":"1","y2":"4"}]}`, []string{"can/1.json object 1", "can/1.png object 3"}},
+		"COCO": {"1.json", `{"images":[{"id":1,"file_name":"1.png"}],"categories":[{"id":1,"name":"can"}],"annotations":[{"id":4,"image_id":1,"category_id":1,"bbox":[0,0,0,4]},
+			{"id":5,"image_id":1,"category_id":1,"bbox":[0,0,6,4]},{"id":6,"image_id":1,"category_id":1,"bbox":[0,0,1,4]}]}`, []string{"can/1.json annotation 4", "can/1.png annotation 6"}},
+		"list": {"1.csv", "path,class,x0,y0,x1,y1\n1.png,can,0,0,0,4\n\n1.png,can,0,0,6,4\n1.png,can,0,0,1,4\n", []string{"can/1.csv line 2", "can/1.png line 5"}},
+	} {
+		root := drawn(t)
+		if err := os.WriteFile(filepath.Join(root, "can", c.file), []byte(c.text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(root, "a")
+		if _, err := Import(t.Context(), path, listed(t, root), Options{NewDecoder: decoder, Size: 6, MinSide: 2}); err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, p := range open(t, path).Problems {
+			got = append(got, p.Path+" "+p.What)
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+}
+
 func must(l *labels.List, err error) *labels.List {
 	if err != nil {
 		panic(err)

@@ -74,12 +74,13 @@ func (l *List) aihub(t *tree, label string, b []byte) error {
 		it.Problems = append(it.Problems, Problem{label, "file", "read as CP949", true})
 	}
 	for i, raw := range append(h.Bounding, s.Annotations...) {
+		what := fmt.Sprintf("object %d", i+1)
 		o, err := aihubObject(raw)
 		if err != nil {
-			it.Problems = append(it.Problems, Problem{label, fmt.Sprintf("object %d", i+1), err.Error(), false})
+			it.Problems = append(it.Problems, Problem{label, what, err.Error(), false})
 			continue
 		}
-		it.add(label, i+1, o)
+		it.add(label, what, o)
 	}
 	l.Items = append(l.Items, it)
 	return nil

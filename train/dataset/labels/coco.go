@@ -57,21 +57,21 @@ func (l *List) coco(t *tree, label string, b []byte) error {
 		}
 		items[im.ID] = &Item{Picture: p, Width: im.Width, Height: im.Height}
 	}
-	for i, a := range c.Annotations {
-		it, k := items[a.Image], -1
+	for _, a := range c.Annotations {
+		it, k, what := items[a.Image], -1, "annotation "+strconv.FormatInt(a.ID, 10)
 		if n, ok := category[a.Category]; ok {
 			k = n
 		}
 		switch {
 		case it == nil: // said once, above
 		case k < 0 || len(a.Box) != 4:
-			it.Problems = append(it.Problems, Problem{label, "annotation " + strconv.FormatInt(a.ID, 10), "its category or its box is missing", false})
+			it.Problems = append(it.Problems, Problem{label, what, "its category or its box is missing", false})
 		case a.Crowd != 0:
-			it.Problems = append(it.Problems, Problem{label, "annotation " + strconv.FormatInt(a.ID, 10), "a crowd, not one object", false})
+			it.Problems = append(it.Problems, Problem{label, what, "a crowd, not one object", false})
 		default:
 			o := Object{Class: c.Categories[k].Name, Box: &[4]float64{a.Box[0], a.Box[1], a.Box[0] + a.Box[2], a.Box[1] + a.Box[3]}}
 			o.set("supercategory", c.Categories[k].Super)
-			it.add(label, i+1, o)
+			it.add(label, what, o)
 		}
 	}
 	for _, im := range c.Images {

@@ -21,6 +21,7 @@ type Object struct {
 	Class      string
 	Attributes map[string]string // what else the label says, such as DIRTINESS; nil for nothing
 	Group      string            // what a split must not tear apart, such as the session; empty: the picture's
+	What       string            // which one it is to whoever wrote the label, as Problem.What has it; empty for what no label says
 }
 
 // Item is one picture with its labels.
@@ -36,7 +37,7 @@ type Item struct {
 // Problem is a label that was left out, or mended.
 type Problem struct {
 	Path   string // of the label or the picture, below the root
-	What   string // "file", or which object: "object 3", counted from 1
+	What   string // "file", or which object: "object 3" of its file, counted from 1, "line 3" of a list, COCO's "annotation 3" (its id)
 	Reason string
 	Mended bool // it is used all the same
 }
@@ -201,16 +202,17 @@ func mend(b [4]float64, w, h int) (box [4]float64, did string, ok bool) {
 // Clip is what mend does once the picture's true size is known; see Problem.
 func Clip(b [4]float64, w, h int) (box [4]float64, did string, ok bool) { return mend(b, w, h) }
 
-// add puts an object into an item, mended, or its problem.
-func (it *Item) add(label string, number int, o Object) {
+// add puts an object into an item, mended, or its problem. what is Object.What.
+func (it *Item) add(label, what string, o Object) {
+	o.What = what
 	if o.Class = norm.NFC.String(strings.TrimSpace(o.Class)); o.Class == "" {
-		it.Problems = append(it.Problems, Problem{label, fmt.Sprintf("object %d", number), "it has no class", false})
+		it.Problems = append(it.Problems, Problem{label, what, "it has no class", false})
 		return
 	}
 	if o.Box != nil {
 		b, did, ok := mend(*o.Box, it.Width, it.Height)
 		if did != "" {
-			it.Problems = append(it.Problems, Problem{label, fmt.Sprintf("object %d", number), did, ok})
+			it.Problems = append(it.Problems, Problem{label, what, did, ok})
 		}
 		if !ok {
 			return

@@ -92,7 +92,7 @@ func TestFormats(t *testing.T) {
 			{"id":3,"image_id":7,"category_id":99,"bbox":[1,1,2,2]}],"categories":[{"id":3,"name":"clock","supercategory":"indoor"}]}`, "images/a.jpg": ""}, Options{},
 			"coco", []string{"images/a.jpg  clock 10,5,100,15"}, []string{
 				"ann/instances.json picture gone.jpg: it is nowhere below the folder (left out)",
-				"ann/instances.json object 1: the box went past the edge and was cut there (mended)",
+				"ann/instances.json annotation 1: the box went past the edge and was cut there (mended)",
 				"ann/instances.json annotation 2: a crowd, not one object (left out)",
 				"ann/instances.json annotation 3: its category or its box is missing (left out)"}},
 		{"AI-Hub, CP949, swapped corners, polygon, empty", map[string]string{"labels/x/a.Json": cp949, "images/x/a.jpg": "", "images/y/a.jpg": "", "labels/y/b.json": `{"FILE NAME":"b.jpg",
@@ -110,10 +110,13 @@ func TestFormats(t *testing.T) {
 				"all.csv line 4: a box has four numbers: x0, y0, x1, y1 (left out)", `all.csv line 5: "no.jpg" is neither below the list's folder nor below the one above (left out)`}},
 		{"groups of one picture", map[string]string{"all.csv": "path,class,x0,y0,x1,y1,group\na.jpg,can,1,2,3,4,g1\na.jpg,can,5,2,9,4,g2\na.jpg,bag,,,,,\nb.jpg,can,,,,,g2\n", "a.jpg": "", "b.jpg": ""},
 			Options{}, "list", []string{"a.jpg g1 can 1,2,3,4", "a.jpg g2 can 5,2,9,4", "a.jpg g1 bag", "b.jpg g2 can"}, nil},
+		{"lines that are blank, or in quotes", map[string]string{"all.csv": "\npath,class,note,x0,y0,x1,y1\n\na.jpg,can,\"two\n\nlines\",,,,\na.jpg,,,,,,\n\nno.jpg,can,,,,,\na.jpg\na.jpg,can,,5,1,2,3\n", "a.jpg": ""},
+			Options{}, "list", []string{"a.jpg  can", "a.jpg  can 2,1,5,3"}, []string{`all.csv line 9: "no.jpg" is neither below the list's folder nor below the one above (left out)`,
+				"all.csv line 10: 1 columns, and 7 are wanted (left out)", "all.csv line 7: it has no class (left out)", "all.csv line 11: corners swapped (mended)"}},
 		{"a class of spaces in a list", map[string]string{"all.csv": "path,class\na.jpg,\" \"\nb.jpg,can\n", "a.jpg": "", "b.jpg": ""}, Options{},
-			"list", []string{"b.jpg  can"}, []string{"all.csv object 2: it has no class (left out)"}},
+			"list", []string{"b.jpg  can"}, []string{"all.csv line 2: it has no class (left out)"}},
 		{"a class of spaces in COCO", map[string]string{"a.json": `{"images":[{"id":7,"file_name":"a.jpg"}],"annotations":[{"id":1,"image_id":7,"category_id":3,"bbox":[1,1,2,2]}],
-			"categories":[{"id":3,"name":" "}]}`, "a.jpg": ""}, Options{}, "coco", nil, []string{"a.json object 1: it has no class (left out)"}},
+			"categories":[{"id":3,"name":" "}]}`, "a.jpg": ""}, Options{}, "coco", nil, []string{"a.json annotation 1: it has no class (left out)"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			l := open(t, files(t, c.files), c.o)

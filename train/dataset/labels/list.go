@@ -27,7 +27,7 @@ func (l *List) list(t *tree, label string, b []byte) error {
 		r.Comma = '\t'
 	}
 	columns := []string{"path", "class"}
-	for n := 1; ; n++ {
+	for first := true; ; first = false {
 		row, err := r.Read()
 		if errors.Is(err, io.EOF) {
 			return nil
@@ -35,21 +35,23 @@ func (l *List) list(t *tree, label string, b []byte) error {
 		if err != nil {
 			return err
 		}
-		if n == 1 && slices.Contains(row, "path") && slices.Contains(row, "class") {
+		if first && slices.Contains(row, "path") && slices.Contains(row, "class") {
 			columns = row
 			continue
 		}
+		n, _ := r.FieldPos(0) // blank lines, and those in quotes, count
+		what := fmt.Sprintf("line %d", n)
 		if len(row) < len(columns) {
-			l.Problems = append(l.Problems, Problem{label, fmt.Sprintf("line %d", n), fmt.Sprintf("%d columns, and %d are wanted", len(row), len(columns)), false})
+			l.Problems = append(l.Problems, Problem{label, what, fmt.Sprintf("%d columns, and %d are wanted", len(row), len(columns)), false})
 			continue
 		}
-		if err := l.row(t, label, n, columns, row); err != nil {
-			l.Problems = append(l.Problems, Problem{label, fmt.Sprintf("line %d", n), err.Error(), false})
+		if err := l.row(t, label, what, columns, row); err != nil {
+			l.Problems = append(l.Problems, Problem{label, what, err.Error(), false})
 		}
 	}
 }
 
-func (l *List) row(t *tree, label string, n int, columns, row []string) error {
+func (l *List) row(t *tree, label, what string, columns, row []string) error {
 	it, o := Item{}, Object{}
 	var box [4]float64
 	boxed := 0
@@ -84,7 +86,7 @@ func (l *List) row(t *tree, label string, n int, columns, row []string) error {
 	default:
 		return errors.New("a box has four numbers: x0, y0, x1, y1")
 	}
-	it.add(label, n, o)
+	it.add(label, what, o)
 	if len(it.Objects)+len(it.Problems) > 0 {
 		l.Items = append(l.Items, it)
 	}

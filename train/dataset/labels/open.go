@@ -148,7 +148,7 @@ func (l *List) folders(t *tree) {
 		if dir := path.Dir(rest); dir != "." {
 			it.Group = path.Join(class, dir)
 		}
-		it.add(f, 1, Object{Class: class})
+		it.add(f, "object 1", Object{Class: class})
 		l.Items = append(l.Items, it)
 	}
 }
@@ -188,7 +188,7 @@ func (l *List) names(t *tree, pattern string) error {
 				o.set(name, m[i])
 			}
 		}
-		it.add(f, 1, o)
+		it.add(f, "object 1", o)
 		l.Items = append(l.Items, it)
 	}
 	return nil
