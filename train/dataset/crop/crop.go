@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"slices"
 	"strings"
 
@@ -120,8 +121,12 @@ func Crop(ctx context.Context, path string, list *labels.List, d *spot.Detector,
 	return r, r.collect(path, s.Problems)
 }
 
-// begun tells whether there is no set at path yet. One that is finished is an error, fs.ErrExist, and so is a file of another kind.
+// begun tells whether there is no set at path yet: nothing at all, or the empty file that an interruption at once leaves. A set that is
+// finished is an error, fs.ErrExist, and so is a file of another kind.
 func begun(path string) (fresh bool, err error) {
+	if st, err := os.Stat(path); err == nil && st.Mode().IsRegular() && st.Size() == 0 {
+		return true, nil
+	}
 	s, err := pack.Open(path)
 	switch {
 	case err == nil:

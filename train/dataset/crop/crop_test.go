@@ -207,6 +207,17 @@ func TestInterrupted(t *testing.T) {
 			t.Errorf("after %d: %+v, %v, want %+v", after, r, err, whole)
 		}
 	}
+	empty := filepath.Join(dir, "empty") // as a kill leaves it, before the first page is written
+	put(t, empty, nil)
+	put(t, BoxesFile(empty), []byte(`{"detector":"`))
+	r, err := Crop(t.Context(), empty, list(t, root, o.Label), d, o)
+	if err != nil || r.Identity != whole.Identity || !reflect.DeepEqual(r.Records, whole.Records) {
+		t.Errorf("over an empty file: %+v, %v, want %+v", r, err, whole)
+	}
+	put(t, empty, []byte("notes"))
+	if _, err := Crop(t.Context(), empty, list(t, root, o.Label), d, o); !errors.Is(err, pack.ErrNotASet) {
+		t.Errorf("a file of another kind: %v", err)
+	}
 	if _, err := Crop(t.Context(), filepath.Join(dir, "whole"), list(t, root, o.Label), d, o); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("a finished set: %v", err)
 	}
