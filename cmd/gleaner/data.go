@@ -49,7 +49,7 @@ stops nothing. An import that was interrupted goes on when it is run again.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if out == "" {
-				out = bundleName(args[0]) + ".set"
+				out = setName(args[0])
 			}
 			list, err := openLabels(args[0], read, mapFile, &o)
 			if err != nil {
@@ -157,6 +157,18 @@ with pictures, SET.html. Label errors are found by a classifier on a backbone's 
 	return c
 }
 
+// setName is the data set file's name for what lies at a path, in the present folder: the path's last name, in any script.
+func setName(path string) string {
+	if abs, err := filepath.Abs(path); err == nil { // "." has a name as well
+		path = abs
+	}
+	name := strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))
+	if st, err := os.Stat(path); name == "" || err == nil && st.IsDir() {
+		name = filepath.Base(path)
+	}
+	return strings.Trim(name, string(filepath.Separator)) + ".set"
+}
+
 // writeFile writes a file whole or not at all.
 func writeFile(path string, write func(io.Writer) error) error {
 	f, err := renameio.NewPendingFile(path, renameio.WithPermissions(0o644))
@@ -179,17 +191,21 @@ func lookText(w io.Writer, r *look.Report, page string) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	doubted := 0
-	for _, f := range r.Labels {
-		if f.Score > 0 {
-			doubted++
+	labels := "labels not looked at"
+	if r.Labels != nil {
+		doubted := 0
+		for _, f := range r.Labels {
+			if f.Score > 0 {
+				doubted++
+			}
 		}
+		labels = fmt.Sprintf("%d doubtful labels", doubted)
 	}
 	for _, warning := range r.Warnings {
 		fmt.Fprintln(w, warning)
 	}
-	_, err := fmt.Fprintf(w, "%d copies, %d near copies, %d doubtful labels, %d of unusual light, %d blurred: %s\n", r.CopiesAll, r.NearAll,
-		doubted, len(r.Light), len(r.Blurred), page)
+	_, err := fmt.Fprintf(w, "%d copies, %d near copies, %s, %d of unusual light, %d blurred: %s\n", r.CopiesAll, r.NearAll,
+		labels, len(r.Light), len(r.Blurred), page)
 	return err
 }
 

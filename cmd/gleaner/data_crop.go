@@ -42,7 +42,7 @@ const cropKeys = `  detector=NAME         bundle by name or folder, or a .tflite
   looks=4               how often the network looks at a part of a picture: 1; 2, also mirrored; 4, and twice at the whole undistorted
   format=, pattern=     how the pictures' labels are kept, as in data import
   workers=N             pictures at a time (as many as there are processors)
-  review=PAGE           the page to write (SET.html)`
+  review=PAGE           the page to write (SET.review.html)`
 
 func newDataCrop() *cobra.Command {
 	var store configFlags
@@ -54,7 +54,7 @@ func newDataCrop() *cobra.Command {
   gleaner data crop photos -o crops.set detector=ssd-oidv4 classes=Bottle,Mug
   gleaner data crop watches -o watches.set detector=coco.tflite labels=coco.txt classes=clock label=picture most=1
 Large pictures are looked at as a whole and in tiles. Beside the set come a page with the pictures in which nothing was found and
-the boxes that are doubtful, SET.html, and all boxes, a line for each picture, SET.boxes.jsonl. Pictures that are stored turned
+the boxes that are doubtful, SET.review.html, and all boxes, a line for each picture, SET.boxes.jsonl. Pictures that are stored turned
 (EXIF) are looked at and cut upright; boxes are in stored pixels, as in data import. What is wrong with a file is listed with
 its reason and stops nothing. A crop that was interrupted goes on when it is run again.
 
@@ -67,7 +67,7 @@ its reason and stops nothing. A crop that was interrupted goes on when it is run
 			}
 			o.out = out
 			if o.out == "" {
-				o.out = bundleName(o.pictures) + ".set"
+				o.out = setName(o.pictures)
 			}
 			o.crop.Progress = progress(c.ErrOrStderr(), "pictures")
 			return o.run(c, &store, asJSON)
@@ -158,7 +158,7 @@ func (o *cropOptions) run(c *cobra.Command, store *configFlags, asJSON bool) err
 		return dataError(err)
 	}
 	if o.review == "" {
-		o.review = o.out + ".html"
+		o.review = o.out + ".review.html" // SET.html is data look's
 	}
 	if werr := writeFile(o.review, func(w io.Writer) error { return r.WriteHTML(w, o.out) }); werr != nil {
 		return werr

@@ -53,6 +53,11 @@ func TestDataCrop(t *testing.T) {
 	if said := works(t, "data", "look", set, "--plain"); !strings.Contains(said, "CAT") || !strings.Contains(said, "DOG") {
 		t.Errorf("look says %s", said)
 	}
+	for page, holds := range map[string]string{r.Review: "doubtful", set + ".html": "a look at the data"} {
+		if text, err := os.ReadFile(page); err != nil || !strings.Contains(string(text), holds) {
+			t.Errorf("%s has no %q: %v", page, holds, err)
+		}
+	}
 	works(t, trainArgs(set, filepath.Join(dir, "run"), "val=0.5", "batch=2", "test=none", "lr=0.01")...)
 	cropped := trainArgs(photos, filepath.Join(dir, "cropped"), "val=0.5", "batch=2", "lr=0.01")
 	for _, key := range []string{"detector=ssd-oidv4", "supercategories=animal", "label=picture", "most=1", "size=32"} {
