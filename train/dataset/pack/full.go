@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"github.com/ncruces/go-sqlite3"
@@ -20,6 +21,9 @@ func (e *FullError) Error() string {
 	what := "the disk is full: make room"
 	if errors.Is(e.Err, syscall.EFBIG) {
 		what = "the limit on the size of files is reached: raise it"
+	}
+	if name, ok := strings.CutSuffix(e.Path, merging); ok {
+		return fmt.Sprintf("write %s: %s, and merge again", name, what)
 	}
 	return fmt.Sprintf("write %s: %s, and run the import again, and it goes on", e.Path, what)
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -193,5 +194,13 @@ func TestAKilledMergeIsDoneAgain(t *testing.T) {
 			t.Errorf("%q is in its way: %v", data, err)
 		}
 		os.Remove(path)
+	}
+}
+
+// TestMergeWithoutRoom: what a merge that has no room says is true of a merge.
+func TestMergeWithoutRoom(t *testing.T) {
+	err := &FullError{"a.set" + merging, syscall.ENOSPC}
+	if want := "write a.set: the disk is full: make room, and merge again"; err.Error() != want {
+		t.Errorf("%q, want %q", err, want)
 	}
 }
