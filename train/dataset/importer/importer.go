@@ -68,7 +68,7 @@ type Result struct {
 }
 
 // Import cuts the objects of a list into the set at path. When ctx ends, what was done is kept and a second Import with the
-// same list and options goes on. A class that the map does not name is an error before anything is cut.
+// same list and options goes on; with others it is a *pack.FormatError. A class that the map does not name is an error before anything is cut.
 func Import(ctx context.Context, path string, list *labels.List, o Options) (Result, error) {
 	if o.Fit == "" {
 		o.Fit = "letterbox"
@@ -83,10 +83,13 @@ func Import(ctx context.Context, path string, list *labels.List, o Options) (Res
 	if err != nil {
 		return Result{}, err
 	}
-	if err := tell(w, list.Problems); err != nil {
-		return Result{}, errors.Join(err, w.Close())
+	if err = w.Asked(asked(list, o)); err == nil {
+		err = tell(w, list.Problems)
 	}
-	if err := cutAll(ctx, w, list, o); err != nil {
+	if err == nil {
+		err = cutAll(ctx, w, list, o)
+	}
+	if err != nil {
 		return Result{}, errors.Join(err, w.Close())
 	}
 	sum, err := w.Finish()

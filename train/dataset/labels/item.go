@@ -45,7 +45,9 @@ type Problem struct {
 // List is all that was found below a root.
 type List struct {
 	Root     string
+	File     string // the list or COCO file that was given, below Root; empty: a folder
 	Format   string // one of Formats
+	Pattern  string // Options.Pattern
 	Items    []Item // sorted by Picture
 	Problems []Problem
 }

@@ -42,7 +42,7 @@ func Open(root string, o Options) (*List, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &List{Root: root, Format: o.Format}
+	l := &List{Root: root, File: file, Format: o.Format, Pattern: o.Pattern}
 	if l.Format == "" {
 		l.Format = t.guess(file)
 	}

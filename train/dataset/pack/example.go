@@ -21,6 +21,11 @@ type Format struct {
 	Margin float64 `json:"margin"`
 }
 
+// String is the format in words.
+func (f Format) String() string {
+	return fmt.Sprintf("%d×%d pixels, %s, margin %g", f.Width, f.Height, f.Fit, f.Margin)
+}
+
 // Bytes is the size of an example's pixels: rows of Width BGR triples, 8 bits each, as in capture.Image.
 func (f Format) Bytes() int { return f.Width * f.Height * 3 }
 

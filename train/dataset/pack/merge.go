@@ -24,7 +24,7 @@ func Merge(path string, sets ...*Set) (sum [32]byte, err error) {
 	}
 	for _, s := range sets[1:] {
 		if s.Format != sets[0].Format {
-			return sum, &FormatError{fmt.Sprintf("%s has examples of %+v, %s of %+v: they cannot be merged; import one of them again with the options of the other",
+			return sum, &FormatError{fmt.Sprintf("%s has examples of %s, %s of %s: they cannot be merged; import one of them again with the options of the other",
 				sets[0].Path, sets[0].Format, s.Path, s.Format)}
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -114,6 +115,11 @@ func TestAnInterruptedImportGoesOn(t *testing.T) {
 	}
 	if want := write(t, filepath.Join(dir, "whole"), 1, 2); sum != want {
 		t.Error("another set than the one that was never interrupted")
+	}
+	other := format
+	other.Width++
+	if _, err := Create(path, other); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("a finished set, of another format: %v", err)
 	}
 	if _, err := Create(path, format); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("a finished set is opened to write with %v", err)
@@ -338,5 +344,26 @@ func TestMarked(t *testing.T) {
 	}
 	if _, err := Open(t.TempDir()); !errors.Is(err, ErrNotASet) {
 		t.Errorf("a folder: %v", err)
+	}
+}
+
+// TestFormatsAreSaidInWords refuses an unfinished set of another format, and a merge of two, in words.
+func TestFormatsAreSaidInWords(t *testing.T) {
+	dir := t.TempDir()
+	wide := Format{Width: 64, Height: 48, Fit: "crop", Margin: 0.1}
+	w, err := Create(filepath.Join(dir, "a"), wide)
+	if err == nil {
+		err = w.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = Create(filepath.Join(dir, "a"), Format{Width: 32, Height: 32, Fit: "stretch"})
+	if want := "64×48 pixels, crop, margin 0.1, not of 32×32 pixels, stretch, margin 0: delete it"; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("%v, want %s", err, want)
+	}
+	_, err = Merge(filepath.Join(dir, "b"), &Set{Path: "x", Format: wide}, &Set{Path: "y", Format: Format{Width: 32, Height: 32, Fit: "stretch"}})
+	if want := "x has examples of 64×48 pixels, crop, margin 0.1, y of 32×32 pixels, stretch, margin 0: they cannot be merged"; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("%v, want %s", err, want)
 	}
 }

@@ -40,13 +40,14 @@ func Create(path string, f Format) (*Writer, error) {
 	switch {
 	case errors.Is(absent, fs.ErrNotExist), absent == nil && err != nil && st.Size() == 0: // cut short before anything was there
 		db, err = create(path, f)
-	case err == nil && have != f:
-		db.Close()
-		return nil, &FormatError{fmt.Sprintf("%s has an unfinished import of %+v, not of %+v: delete it, or use its options", path, have, f)}
 	case err == nil:
-		if _, err := meta(db, "identity"); err == nil {
+		if _, e := meta(db, "identity"); e == nil {
+			err = fmt.Errorf("%s is finished already: %w", path, fs.ErrExist)
+		} else if have != f {
+			err = &FormatError{fmt.Sprintf("%s has an unfinished import of %s, not of %s: delete it, or use its options", path, have, f)}
+		}
+		if err != nil {
 			db.Close()
-			return nil, fmt.Errorf("%s is finished already: %w", path, fs.ErrExist)
 		}
 	}
 	if err != nil {
@@ -249,7 +250,7 @@ func (w *Writer) Finish() (sum [32]byte, err error) {
 		var examples []Example
 		if examples, err = readExamples(w.db); err == nil {
 			sum = identity(w.format, examples)
-			err = setMeta(w.db, "identity", hex.EncodeToString(sum[:]))
+			err = w.seal(sum)
 		}
 	}
 	err = errors.Join(err, w.close())
@@ -257,6 +258,16 @@ func (w *Writer) Finish() (sum [32]byte, err error) {
 		err = fmt.Errorf("finish %s: %w", w.path, full(w.path, err))
 	}
 	return sum, err
+}
+
+// seal writes the identity down and takes away what the import was asked, which is the machine's.
+func (w *Writer) seal(sum [32]byte) error {
+	w.begin()
+	err := errors.Join(forget(w.db), setMeta(w.db, "identity", hex.EncodeToString(sum[:])))
+	if err == nil {
+		err = w.commit()
+	}
+	return err
 }
 
 // Close ends without finishing; a later Create goes on.
