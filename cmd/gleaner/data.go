@@ -306,19 +306,25 @@ func newDataMerge() *cobra.Command {
 				return &badInput{errors.New("names no file to write: -o all.set")}
 			}
 			var sets []*pack.Set
+			given := 0
 			for _, a := range args {
 				s, err := pack.Open(a)
 				if err != nil {
 					return dataError(err)
 				}
 				defer s.Close()
-				sets = append(sets, s)
+				sets, given = append(sets, s), given+len(s.Examples)
 			}
-			sum, err := pack.Merge(out, sets...)
+			if _, err := pack.Merge(out, sets...); err != nil {
+				return dataError(err)
+			}
+			all, err := pack.Open(out)
 			if err != nil {
 				return dataError(err)
 			}
-			_, err = fmt.Fprintf(c.OutOrStdout(), "%s: %x\n", out, sum)
+			defer all.Close()
+			n := len(all.Examples)
+			_, err = fmt.Fprintf(c.OutOrStdout(), "%s: %d examples, and %d of those given were there already, %x\n", out, n, given-n, all.Identity)
 			return err
 		}}
 	c.Flags().StringVarP(&out, "out", "o", "", "the file to write")
