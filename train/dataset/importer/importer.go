@@ -112,9 +112,11 @@ func summary(path string, sum [32]byte) (Result, error) {
 	}
 	r.Pictures = len(seen)
 	for _, p := range s.Problems {
-		if p.Mended {
+		switch {
+		case marks(p): // its objects or its lines are counted
+		case p.Mended:
 			r.Mended++
-		} else {
+		default:
 			r.LeftOut++
 		}
 	}
@@ -335,7 +337,11 @@ func (c *cutter) cut(it labels.Item) (r cut) {
 		}
 	}
 	if len(r.crops) == 0 {
-		left("file", "nothing of it is used", false)
+		why := "nothing of it is used"
+		if slices.ContainsFunc(r.problems, func(p pack.Problem) bool { return !p.Mended }) {
+			why = noneUsed
+		}
+		left("file", why, false)
 	}
 	return r
 }

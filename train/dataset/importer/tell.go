@@ -27,13 +27,30 @@ func tell(w *pack.Writer, problems []labels.Problem) error {
 		}
 		// The one that is wrong with the file as a whole marks it as done, for an import that goes on.
 		if !slices.ContainsFunc(of[path], func(p pack.Problem) bool { return p.What == "file" }) {
-			of[path] = append(of[path], pack.Problem{Path: path, What: "file", Reason: fmt.Sprintf("%d of its labels are left out", len(of[path])), Mended: true})
+			n := 0
+			for _, p := range of[path] {
+				if !p.Mended {
+					n++
+				}
+			}
+			of[path] = append(of[path], pack.Problem{Path: path, What: "file", Reason: fmt.Sprintf("%d%s", n, labelsLeft), Mended: true})
 		}
 		if err := w.Add(pack.Source{Path: path}, nil, of[path]); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// The reasons of problems that mark a file as done, for an import that goes on: what they speak of is listed object by object.
+const (
+	noneUsed   = "none of its objects is used"
+	labelsLeft = " of its labels are left out"
+)
+
+// marks tells of a problem that it is such a mark, and nothing that was left out or mended besides.
+func marks(p pack.Problem) bool {
+	return p.What == "file" && (p.Reason == noneUsed || p.Mended && strings.HasSuffix(p.Reason, labelsLeft))
 }
 
 // NothingError says that not one example came of an import. No set is left.
