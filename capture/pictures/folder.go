@@ -186,6 +186,9 @@ func assemble(all []labelled) *Set {
 
 // sniff tells from the first bytes whether a file is a JPEG or PNG: the two that Image decodes.
 func sniff(path string) error {
+	if st, err := os.Stat(path); err == nil && !st.Mode().IsRegular() && !st.IsDir() { // a pipe would be waited for
+		return errors.New("neither a file nor a folder")
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		var pe *fs.PathError

@@ -63,6 +63,8 @@ func Open(source string) (*Set, error) {
 	switch low := strings.ToLower(source); {
 	case info.IsDir():
 		s, err = openFolder(source)
+	case !info.Mode().IsRegular():
+		err = errors.New("neither a file nor a folder")
 	case strings.Contains(filepath.Base(low), "idx3-ubyte"):
 		s, err = openIDX(source)
 	case strings.HasSuffix(low, ".txt"), strings.HasSuffix(low, ".tsv"):

@@ -14,7 +14,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"gleaner/internal/shared"
 )
@@ -290,4 +292,29 @@ func FuzzList(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestPipesAreNotRead leaves pipes out, and waits for none of them.
+func TestPipesAreNotRead(t *testing.T) {
+	root := t.TempDir()
+	list := filepath.Join(root, "list.txt")
+	if err := errors.Join(os.Mkdir(filepath.Join(root, "can"), 0o755), syscall.Mkfifo(filepath.Join(root, "can", "1.png"), 0o644),
+		os.WriteFile(list, []byte("can/1.png\tcan\n"), 0o644), syscall.Mkfifo(filepath.Join(root, "pipe.txt"), 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	for _, source := range []string{root, list, filepath.Join(root, "pipe.txt")} {
+		done := make(chan error, 1)
+		go func() {
+			_, err := Open(source)
+			done <- err
+		}()
+		select {
+		case err := <-done:
+			if err == nil {
+				t.Errorf("%s: no error", source)
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatalf("%s: it waits for a pipe", source)
+		}
+	}
 }
