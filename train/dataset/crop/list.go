@@ -29,6 +29,8 @@ func Pictures(root, label string, o labels.Options) (*labels.List, error) {
 		l, err = labels.Open(root, o)
 	case st.IsDir():
 		l, err = folder(root, o)
+	case !st.Mode().IsRegular():
+		err = fmt.Errorf("%s: neither a file nor a folder", root)
 	case plain(root):
 		l, err = lines(root)
 	default:
@@ -77,8 +79,10 @@ func files(root string, each func(p string)) error {
 			}
 			return nil
 		}
-		if !d.Type().IsRegular() && d.Type()&fs.ModeSymlink == 0 {
-			return nil
+		if !d.Type().IsRegular() { // a link to a pipe never ends
+			if st, err := os.Stat(p); d.Type()&fs.ModeSymlink == 0 || err == nil && !st.Mode().IsRegular() && !st.IsDir() {
+				return nil
+			}
 		}
 		rel, err := filepath.Rel(root, p)
 		if err == nil {

@@ -50,6 +50,8 @@ type List struct {
 	Pattern  string // Options.Pattern
 	Items    []Item // sorted by Picture
 	Problems []Problem
+
+	told map[string]told // by picture, or box
 }
 
 // ErrNone says that no label was found.
@@ -68,6 +70,7 @@ type tree struct {
 	root     string
 	files    []string            // slash-separated, sorted
 	links    []string            // those to folders, which are not followed
+	odd      []string            // pipes, devices and the like, which might never end
 	pictures map[string][]string // by base name in lower case, Unicode form NFC
 }
 
@@ -90,11 +93,21 @@ func readTree(root string) (*tree, error) {
 		if err != nil {
 			return err
 		}
-		if st, err := os.Stat(p); d.Type()&fs.ModeSymlink != 0 && err == nil && st.IsDir() {
-			t.links = append(t.links, filepath.ToSlash(rel))
-			return nil
+		rel = filepath.ToSlash(rel)
+		mode := d.Type()
+		if st, err := os.Stat(p); mode&fs.ModeSymlink != 0 {
+			if mode = 0; err == nil { // one that leads nowhere fails where it is read
+				mode = st.Mode().Type()
+			}
 		}
-		t.files = append(t.files, filepath.ToSlash(rel))
+		switch {
+		case mode.IsDir():
+			t.links = append(t.links, rel)
+		case !mode.IsRegular():
+			t.odd = append(t.odd, rel)
+		default:
+			t.files = append(t.files, rel)
+		}
 		return nil
 	})
 	if err != nil {
@@ -133,6 +146,9 @@ func isForeign(p string) bool {
 func (t *tree) left() (all []Problem) {
 	for _, f := range t.links {
 		all = append(all, Problem{f, "file", "a link to a folder, which is not followed: name the folder itself", false})
+	}
+	for _, f := range t.odd {
+		all = append(all, Problem{f, "file", "neither a file nor a folder: it is not read", false})
 	}
 	for _, f := range t.files {
 		if isForeign(f) {

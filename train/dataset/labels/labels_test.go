@@ -112,7 +112,7 @@ func TestFormats(t *testing.T) {
 			Options{}, "list", []string{"a.jpg g1 can 1,2,3,4", "a.jpg g2 can 5,2,9,4", "a.jpg g1 bag", "b.jpg g2 can"}, nil},
 		{"lines that are blank, or in quotes", map[string]string{"all.csv": "\npath,class,note,x0,y0,x1,y1\n\na.jpg,can,\"two\n\nlines\",,,,\na.jpg,,,,,,\n\nno.jpg,can,,,,,\na.jpg\na.jpg,can,,5,1,2,3\n", "a.jpg": ""},
 			Options{}, "list", []string{"a.jpg  can", "a.jpg  can 2,1,5,3"}, []string{`all.csv line 9: "no.jpg" is neither below the list's folder nor below the one above (left out)`,
-				"all.csv line 10: 1 columns, and 7 are wanted (left out)", "all.csv line 7: it has no class (left out)", "all.csv line 11: corners swapped (mended)"}},
+				"all.csv line 10: 1 columns, and 7 are wanted: path, class, note, x0, y0, x1, y1 (left out)", "all.csv line 7: it has no class (left out)", "all.csv line 11: corners swapped (mended)"}},
 		{"a class of spaces in a list", map[string]string{"all.csv": "path,class\na.jpg,\" \"\nb.jpg,can\n", "a.jpg": "", "b.jpg": ""}, Options{},
 			"list", []string{"b.jpg  can"}, []string{"all.csv line 2: it has no class (left out)"}},
 		{"a class of spaces in COCO", map[string]string{"a.json": `{"images":[{"id":7,"file_name":"a.jpg"}],"annotations":[{"id":1,"image_id":7,"category_id":3,"bbox":[1,1,2,2]}],

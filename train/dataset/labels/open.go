@@ -36,6 +36,9 @@ func Open(root string, o Options) (*List, error) {
 	}
 	file := ""
 	if !info.IsDir() {
+		if !info.Mode().IsRegular() {
+			return nil, fmt.Errorf("%s: neither a file nor a folder", root)
+		}
 		file, root = filepath.Base(root), filepath.Dir(root)
 	}
 	t, err := readTree(root)
