@@ -62,7 +62,7 @@ func (e *ErrNone) Error() string {
 		return fmt.Sprintf("%s: no labelled pictures: give a folder with one sub-folder per class, a COCO or AI-Hub folder, or a "+
 			"CSV list with the columns path and class", e.Root)
 	}
-	return fmt.Sprintf("%s: no labelled pictures as format=%s has them", e.Root, e.Format)
+	return fmt.Sprintf("%s: no labelled pictures as format %s has them: --format names another", e.Root, e.Format)
 }
 
 // tree is all files below a root, for finding the pictures that labels name.

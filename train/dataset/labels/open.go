@@ -47,7 +47,7 @@ func Open(root string, o Options) (*List, error) {
 	}
 	l := &List{Root: root, File: file, Format: o.Format, Pattern: o.Pattern}
 	if l.Format == "" {
-		l.Format = t.guess(file)
+		l.Format, l.Problems = t.guess(file)
 	}
 	if err := l.read(t, file, o); err != nil {
 		return nil, err
@@ -101,50 +101,125 @@ func (l *List) each(t *tree, file, extensions string, read func(t *tree, label s
 	return nil
 }
 
-// guess finds out the format by what the files look like.
-func (t *tree) guess(file string) string {
-	for _, f := range t.files {
-		if file != "" && f != file {
-			continue
+// guess finds out the format by what the files look like. Of a folder with class folders, lists that say nothing of most of its
+// pictures are passed over; over is those.
+func (t *tree) guess(file string) (format string, over []Problem) {
+	if file != "" {
+		if f := t.json(file); f != "" {
+			return f, nil
 		}
+		if strings.EqualFold(path.Ext(file), ".json") {
+			return "coco", nil // which says what is wrong with it
+		}
+		return "list", nil
+	}
+	top, below, loose := map[string]bool{}, 0, 0
+	lists := false
+	for _, f := range t.files {
+		if dir, _, ok := strings.Cut(f, "/"); ok && isPicture(f) {
+			top[dir] = true
+			below++
+		} else if isPicture(f) {
+			loose++
+		}
+	}
+	classes := len(top) > 1 && below > loose
+	for _, f := range t.files {
 		switch strings.ToLower(path.Ext(f)) {
 		case ".json":
-			b, err := t.read(f)
-			if err != nil {
-				continue
-			}
-			head := b[:min(len(b), 1<<16)]
-			switch {
-			case bytes.Contains(head, []byte(`"Bounding"`)), bytes.Contains(head, []byte(`"ANNOTATION_INFO"`)):
-				return "aihub"
-			case bytes.Contains(b, []byte(`"annotations"`)) && bytes.Contains(b, []byte(`"categories"`)):
-				return "coco"
+			if format := t.json(f); format != "" && (!classes || t.speaks(f, format)) {
+				return format, nil
 			}
 		case ".csv", ".tsv":
-			return "list"
+			lists = true
 		}
 	}
-	if file != "" {
-		return "list"
-	}
-	for _, f := range t.files {
-		if isPicture(f) && !strings.Contains(f, "/") {
-			return "names"
+	if lists {
+		if over = t.few(); !classes || over == nil {
+			return "list", nil
 		}
 	}
-	for _, f := range t.files {
-		if isPicture(f) {
-			return "folders"
-		}
+	switch {
+	case below > loose:
+		return "folders", over
+	case loose > 0:
+		return "names", nil
+	}
+	return "", nil
+}
+
+// json is the format of a .json file; empty for one that is no label, and for other files.
+func (t *tree) json(f string) string {
+	if !strings.EqualFold(path.Ext(f), ".json") {
+		return ""
+	}
+	b, err := t.read(f)
+	if err != nil {
+		return ""
+	}
+	head := b[:min(len(b), 1<<16)]
+	switch {
+	case bytes.Contains(head, []byte(`"Bounding"`)), bytes.Contains(head, []byte(`"ANNOTATION_INFO"`)):
+		return "aihub"
+	case bytes.Contains(b, []byte(`"annotations"`)) && bytes.Contains(b, []byte(`"categories"`)):
+		return "coco"
 	}
 	return ""
+}
+
+// speaks tells whether a label file says anything of a picture below the root.
+func (t *tree) speaks(f, format string) bool {
+	b, err := t.read(f)
+	if err != nil {
+		return false
+	}
+	l := &List{Root: t.root}
+	if format == "aihub" {
+		err = l.aihub(t, f, b)
+	} else {
+		err = l.coco(t, f, b)
+	}
+	return err == nil && len(l.Items) > 0
+}
+
+// few is the tree's lists as problems, where they have no boxes, and all of them together name less than half of its pictures; else
+// nil.
+func (t *tree) few() (over []Problem) {
+	l, named := &List{Root: t.root, Format: "list"}, map[string]bool{}
+	if l.each(t, "", ".csv .tsv .txt", l.list) != nil {
+		return nil
+	}
+	for _, it := range l.Items {
+		if slices.ContainsFunc(it.Objects, func(o Object) bool { return o.Box != nil }) {
+			return nil // which no folder can say
+		}
+		named[it.Picture] = true
+	}
+	all := 0
+	for _, f := range t.pictures {
+		all += len(f)
+	}
+	if 2*len(named) >= all {
+		return nil
+	}
+	for _, f := range t.files {
+		if ext := strings.ToLower(path.Ext(f)); ext == ".csv" || ext == ".tsv" {
+			over = append(over, Problem{f, "file", fmt.Sprintf("not read: the lists name %d of %d pictures, so the folders are taken for the classes "+
+				"(--format list reads it)", len(named), all), false})
+		}
+	}
+	return over
 }
 
 // folders takes the class from the first folder below the root. Folders below that one are sessions: the group.
 func (l *List) folders(t *tree) {
 	for _, f := range t.files {
+		if !isPicture(f) {
+			continue
+		}
 		class, rest, ok := strings.Cut(f, "/")
-		if !ok || !isPicture(f) {
+		if !ok {
+			l.Problems = append(l.Problems, Problem{f, "file", "it lies in no class's folder (--format names takes classes from names)", false})
 			continue
 		}
 		it := Item{Picture: f}
