@@ -43,7 +43,7 @@ func newDataImport() *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{Use: "import PICTURES", Short: "Cut labelled objects out of pictures into one file",
 		Long: `Cut labelled objects out of pictures into one data set file. PICTURES is a folder with a sub-folder per class, a folder whose
-file names begin with the class, a COCO folder or file, a folder of AI-Hub's waste sets, or a CSV or TSV list with the columns
+file names begin with the class, a COCO folder or file, a folder of AI-Hub's waste sets, or a list (CSV, also with tabs or semicolons) with the columns
 path and class (and x0, y0, x1, y1, group, and any attribute). What is wrong with a file or a box is listed with its reason and
 stops nothing. An import that was interrupted goes on when it is run again.`,
 		Args: cobra.ExactArgs(1),
@@ -64,8 +64,12 @@ stops nothing. An import that was interrupted goes on when it is run again.`,
 				return json.NewEncoder(c.OutOrStdout()).Encode(map[string]any{"set": out, "format": list.Format, "pictures": r.Pictures,
 					"examples": r.Examples, "left_out": r.LeftOut, "mended": r.Mended, "identity": fmt.Sprintf("%x", r.Identity)})
 			}
-			_, err = fmt.Fprintf(c.OutOrStdout(), "%s: %d examples of %d pictures (%s), %d left out, %d mended; see them: gleaner data look %s\n",
-				out, r.Examples, r.Pictures, list.Format, r.LeftOut, r.Mended, out)
+			such := ""
+			if r.LeftOut > 0 {
+				such = fmt.Sprintf(" (such as %s, %s: %s)", r.First.Path, r.First.What, r.First.Reason)
+			}
+			_, err = fmt.Fprintf(c.OutOrStdout(), "%s: %d examples of %d pictures (%s), %d left out%s, %d mended; see them: gleaner data look %s\n",
+				out, r.Examples, r.Pictures, list.Format, r.LeftOut, such, r.Mended, out)
 			return err
 		}}
 	f := c.Flags()

@@ -30,7 +30,7 @@ func TestLeftOutIsCountedOnce(t *testing.T) {
 	}
 	o.Map = nil
 	r, err = Import(t.Context(), filepath.Join(t.TempDir(), "a"), listed(t, list), o)
-	if err != nil || r.Examples != 1 || r.LeftOut != 4 || r.Mended != 0 {
+	if err != nil || r.Examples != 1 || r.LeftOut != 4 || r.Mended != 0 || r.First.Path != "list.csv" || r.First.What != "line 3" {
 		t.Errorf("four bad lines: %+v, %v", r, err)
 	}
 }

@@ -64,6 +64,7 @@ type Result struct {
 	Pictures, Examples int // in the set
 	LeftOut            int // files and objects that are not in it
 	Mended             int
+	First              pack.Problem // that is left out
 	Identity           [32]byte
 }
 
@@ -96,10 +97,10 @@ func Import(ctx context.Context, path string, list *labels.List, o Options) (Res
 	if err != nil {
 		return Result{}, err
 	}
-	return summary(path, sum)
+	return summary(path, list.Format, sum)
 }
 
-func summary(path string, sum [32]byte) (Result, error) {
+func summary(path, format string, sum [32]byte) (Result, error) {
 	s, err := pack.Open(path)
 	if err != nil {
 		return Result{}, err
@@ -117,11 +118,13 @@ func summary(path string, sum [32]byte) (Result, error) {
 		case p.Mended:
 			r.Mended++
 		default:
-			r.LeftOut++
+			if r.LeftOut++; r.LeftOut == 1 {
+				r.First = p
+			}
 		}
 	}
 	if r.Examples == 0 {
-		return r, errors.Join(&NothingError{path, s.Problems}, os.Remove(path))
+		return r, errors.Join(&NothingError{path, format, s.Problems}, os.Remove(path))
 	}
 	return r, nil
 }

@@ -56,15 +56,17 @@ func marks(p pack.Problem) bool {
 // NothingError says that not one example came of an import. No set is left.
 type NothingError struct {
 	Path     string // of the set
+	Format   string // that the labels were read as
 	Problems []pack.Problem
 }
 
 func (e *NothingError) Error() string {
 	if len(e.Problems) == 0 {
-		return fmt.Sprintf("%s: not one example could be cut out", e.Path)
+		return fmt.Sprintf("%s: not one example could be cut out (format %s: --format names another)", e.Path, e.Format)
 	}
 	p := e.Problems[0]
-	return fmt.Sprintf("%s: not one example could be cut out: %d problems, such as %s, %s: %s", e.Path, len(e.Problems), p.Path, p.What, p.Reason)
+	return fmt.Sprintf("%s: not one example could be cut out: %d problems, such as %s, %s: %s (format %s: --format names another)", e.Path,
+		len(e.Problems), p.Path, p.What, p.Reason, e.Format)
 }
 
 // spellings tells of classes that look like one class spelt in two ways: a line for the first picture with a rarer spelling.
