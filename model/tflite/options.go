@@ -21,7 +21,8 @@ type Options struct {
 	// Rung is the one rung to try, by its name in model.Rung, for those who compare rungs; empty: all of them. It is no
 	// part of a configuration.
 	Rung string `yaml:"-"`
-	// ProbeTimeout is how long a child process may take to try a plug-in or an unknown file; above 0.
+	// ProbeTimeout is how long a child process may take to try a plug-in or an unknown file; above 0. What it waits for
+	// its turn on a busy machine does not count, up to twelve times as long.
 	ProbeTimeout time.Duration `yaml:"probe_timeout"`
 	// SHA256 is the lower-case hex sum of the file if the caller has just verified it. Open then reads the file only
 	// once and does not try it in a child process first. It is no part of a configuration.

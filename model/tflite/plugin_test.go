@@ -48,6 +48,7 @@ func TestPlugins(t *testing.T) {
 		{"crashes while making a delegate", good, "crash", softmax, "crashed while making a delegate: signal: segmentation fault"},
 		{"ends the process", good, "exit", softmax, "ended the process while making a delegate: exit status 3"},
 		{"hangs", good, "hang", softmax, "gave no answer within 500ms while making a delegate"},
+		{"computes without end", good, "spin", softmax, "gave no answer within 500ms of processor time while making a delegate"},
 		{"crashes on the model", good, "crash-prepare", softmax, "crashed while taking the model: signal: segmentation fault"},
 		{"crashes while computing", good, "crash-compute", softmax, "crashed while computing: signal: segmentation fault"},
 		{"fails to compute", good, "fail-compute", softmax, "failed to compute: the device is gone"},
@@ -61,7 +62,7 @@ func TestPlugins(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			o := DefaultOptions()
-			if c.do == "hang" {
+			if c.do == "hang" || c.do == "spin" {
 				o.ProbeTimeout = 500 * time.Millisecond
 			}
 			o.Delegates = []External{{Library: c.lib, Options: []Option{{"do", c.do}}}}

@@ -8,7 +8,6 @@ import "C"
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -146,15 +145,17 @@ func probePlugin(e External, o Options) error {
 func tryFile(c *checked, o Options) error {
 	o.Delegates = nil
 	if _, err := ask(question{Path: c.path, Options: o}); err != nil {
-		return &Error{Path: c.path, What: "cannot be run: it " + err.Error(), Hint: "the file is probably damaged", Err: err}
+		hint := "the file is probably damaged"
+		if busy := (*busyError)(nil); errors.As(err, &busy) {
+			hint = "the machine is too busy: once it has less to do, try again"
+		}
+		return &Error{Path: c.path, What: "cannot be run: it " + err.Error(), Hint: hint, Err: err}
 	}
 	return nil
 }
 
 // ask runs a child. The error says how it ended if it gave no answer.
 func ask(q question) (answer, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), q.Options.ProbeTimeout)
-	defer cancel()
 	in, err := json.Marshal(q)
 	if err != nil {
 		return answer{}, err
@@ -165,7 +166,7 @@ func ask(q question) (answer, error) {
 	}
 	defer read.Close()
 	// The image that runs, even if an upgrade has replaced the file meanwhile: see proc(5).
-	cmd := exec.CommandContext(ctx, "/proc/self/exe")
+	cmd := exec.Command("/proc/self/exe")
 	cmd.Args = []string{os.Args[0], "tflite-probe"}
 	cmd.Env = append(os.Environ(), probeEnv+"=3")
 	cmd.Stdin = bytes.NewReader(in)
@@ -180,9 +181,15 @@ func ask(q question) (answer, error) {
 	if err != nil {
 		return answer{}, fmt.Errorf("could not be tried: %w", err)
 	}
-	// What the child starts may hold the pipe open after it; the deadline ends the wait.
-	_ = read.SetReadDeadline(time.Now().Add(q.Options.ProbeTimeout))
+	p := patience{limit: q.Options.ProbeTimeout, threads: q.Options.Threads, plugin: q.External != nil}
+	done := make(chan struct{})
+	gone := p.watch(cmd.Process.Pid, done, func() {
+		_ = cmd.Process.Kill()
+		_ = read.SetReadDeadline(time.Now()) // what the child started may hold the pipe open after it
+	})
 	a, stage, answered := listen(read)
+	close(done)
+	late := <-gone
 	if answered {
 		_ = cmd.Process.Kill() // what it needed to close is closed, and exit handlers of plug-ins may hang
 	}
@@ -190,8 +197,8 @@ func ask(q question) (answer, error) {
 	switch {
 	case answered:
 		return a, nil
-	case ctx.Err() != nil:
-		return a, fmt.Errorf("gave no answer within %v while %s", q.Options.ProbeTimeout, stage)
+	case late != nil:
+		return a, fmt.Errorf("%w while %s", late, stage)
 	case err != nil:
 		return a, fmt.Errorf("%s while %s: %s", ending(err), stage, strings.TrimSuffix(err.Error(), " (core dumped)"))
 	}

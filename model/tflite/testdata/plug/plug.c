@@ -1,6 +1,6 @@
 // A delegate plug-in for tests: it computes SOFTMAX (float, int8, uint8) or float ADD in plain C, and misbehaves on
 // demand. Options: op = the builtin operator to claim (25 or 0; any other claims nothing); do = claim, fail, crash,
-// exit, hang, refuse, crash-prepare, crash-compute, fail-compute. Built with -DCRASH_AT_LOAD it dies when it is
+// exit, hang, spin, refuse, crash-prepare, crash-compute, fail-compute. Built with -DCRASH_AT_LOAD it dies when it is
 // loaded, with -DNO_FUNCTIONS it lacks a plug-in's functions, with -DGPU it has the GPU delegate's instead.
 #include <math.h>
 #include <pthread.h>
@@ -166,6 +166,7 @@ static TfLiteDelegate* make(char** keys, char** values, size_t n, void (*report)
   if (!strcmp(p->what, "crash")) die();
   if (!strcmp(p->what, "exit")) exit(3);
   if (!strcmp(p->what, "hang")) sleep(3600);
+  if (!strcmp(p->what, "spin")) for (volatile int i = 0;;) i++;
   p->base.Prepare = prepare;
   return &p->base;
 }
