@@ -23,7 +23,7 @@ import (
 	"gleaner/train/step"
 )
 
-// How many pictures the parity gate looks at, and how many per class measure the activations for an int8 or float16 file, at most.
+// How many pictures the parity gate looks at, unless maylose= takes more, and how many per class measure the activations for an int8 or float16 file, at most.
 const (
 	gatePictures      = 1000
 	calibratePictures = 50
@@ -116,7 +116,7 @@ func (r *run) writeBundle(ctx context.Context, m bundle.Manifest, result *Result
 	}
 	file, m.Unknown = r.unknown(ctx, file)
 	dir := r.folder.Bundle()
-	files, err := trial.Golden(context.WithoutCancel(ctx), r.folder.Dir, runs.TryFile, file, m, held(r.data.Joined()), r.o.Golden)
+	files, err := trial.Golden(context.WithoutCancel(ctx), r.folder.Dir, runs.TryFile, file, m, r.data.Joined().Held(), r.o.Golden)
 	if err != nil {
 		return "", nil, err
 	}
@@ -139,7 +139,7 @@ func (r *run) gate(cpu engine.Backend, file []byte, kind export.Kind) (*parity.R
 		r.tell.note("WARNING: this build has no TensorFlow Lite: the bundle's file was not compared with the network")
 		return nil, nil
 	}
-	held := held(r.data)
+	held := r.data.Held()
 	if held == nil {
 		held = r.data.Train
 	}
@@ -155,7 +155,7 @@ func (r *run) gate(cpu engine.Backend, file []byte, kind export.Kind) (*parity.R
 	defer reference.Close()
 	reference.MayLose = r.o.MayLose / 100
 	reference.Answer = ensemble.Ask(r.voters, r.net.Input, func(w net.Weights) error { return r.net.Load(cpu, w) }, reference.Answer)
-	report, err := trial.Verify(r.folder.Dir, runs.TryFile, file, reference, trial.Gallery(trial.Spread(held, gatePictures)), kind)
+	report, err := trial.Verify(r.folder.Dir, runs.TryFile, file, reference, trial.Gallery(trial.Spread(held, max(gatePictures, parity.Enough(reference.MayLose)))), kind)
 	if err != nil {
 		return nil, err
 	}

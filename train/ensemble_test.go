@@ -139,10 +139,10 @@ func TestEnsembleOfSmallNumbers(t *testing.T) {
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	dir := garments(t, 240)
 	for _, kind := range []string{"float16", "int8"} {
-		o := voting(t, dir, "export="+kind, "ensemble=8", "epochs=4", "probe=0.01", "units=0")
+		o := voting(t, dir, "export="+kind, "ensemble=8", "epochs=4", "probe=0.01", "units=0", "maylose=5", "test="+garments(t, 60))
 		_, _, err := fit(t, o, false)
 		var p *parity.ParityError
-		if err != nil && (kind == "float16" || !errors.As(err, &p) || p.Report.Heads[0].Agree < 36) {
+		if err != nil && (kind == "float16" || !errors.As(err, &p) || p.Report.Heads[0].Agree < 54) {
 			t.Errorf("%s: %v", kind, err)
 		}
 		if kept, _ := filepath.Glob(filepath.Join(o.Out, "candidate-*")); len(kept) != 5 || filepath.Base(kept[0]) != "candidate-0000.safetensors" {

@@ -151,7 +151,7 @@ func (r *run) begin(ctx context.Context) error {
 			return &InputError{err}
 		}
 		r.tell.note(fmt.Sprintf("goes on from step %d of %d (epoch %d)", r.state.Step, r.o.Epochs*r.perEpoch, r.state.Epoch+1))
-		return r.folder.CutLog(r.state.History, r.val != nil)
+		return errors.Join(r.folder.WriteOptions(&r.o), r.folder.CutLog(r.state.History, r.val != nil)) // what may differ is now of the run
 	}
 	if err := r.folder.WriteOptions(&r.o); err != nil {
 		return err

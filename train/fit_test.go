@@ -687,7 +687,7 @@ func TestQuantised(t *testing.T) {
 		t.Fatal(err)
 	}
 	start := filepath.Join(first.Out, runs.BestFile)
-	more := []string{epochs, "net=cnn-bn", "width=0.25", "drop=-1", "batch=8", "start=" + start, "quantise=8", "export=int8", "lr=0.0005", "save=1"}
+	more := []string{epochs, "net=cnn-bn", "width=0.25", "drop=-1", "batch=8", "start=" + start, "quantise=8", "export=int8", "lr=0.0005", "save=1", "maylose=5", "test=" + garments(t, 60)}
 	calm := options(t, dir, more...)
 	quantised := func(o recipe.Options, resume bool, until int) error {
 		ctx, cancel := context.WithCancel(t.Context())

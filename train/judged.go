@@ -96,11 +96,3 @@ func first(all []*eval.Answers) *eval.Answers {
 	}
 	return all[0]
 }
-
-// held are the pictures that were not learnt from: those of the test, or else of the validation; nil: there are none.
-func held(d *recipe.Data) dataset.Set {
-	if d.Test != nil {
-		return d.Test
-	}
-	return d.Val
-}

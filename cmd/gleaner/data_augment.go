@@ -60,7 +60,7 @@ func augmentSheet(c *cobra.Command, args []string, rows, epochs int) (*preview.S
 	if err != nil {
 		return nil, &badInput{err}
 	}
-	o.Test = "none"
+	o.Test, o.Export = "none", "float32" // nothing is tried or exported
 	data, err := recipe.Open(c.Context(), &o, progress(c.ErrOrStderr(), "pictures"))
 	if err != nil {
 		return nil, &badInput{err}

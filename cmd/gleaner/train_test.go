@@ -63,6 +63,12 @@ func TestTrain(t *testing.T) {
 	if said := works(t, "train", "out="+out, "--resume"); !strings.Contains(said, "the best weights, of epoch ") {
 		t.Errorf("gone on: %s", said)
 	}
+	if said := works(t, "train", "out="+out, "--resume", "export=float16", "maylose=2"); !strings.Contains(said, "the best weights, of epoch ") {
+		t.Errorf("exported as another file: %s", said)
+	}
+	if o, err := os.ReadFile(filepath.Join(out, "options.json")); err != nil || !strings.Contains(string(o), `"export": "float16"`) {
+		t.Errorf("%v: the options are %s", err, o)
+	}
 	code, _, errs = gleaner(t, "train", "out="+out, "--resume", "lr=0.5")
 	if code != exitBadInput || !strings.Contains(errs, "lr=0.5: the run was begun with lr=0.02") {
 		t.Errorf("exit code %d, %s", code, errs)
@@ -154,6 +160,7 @@ func TestTrainBadInput(t *testing.T) {
 		{"value", fresh("epochs=many"), "epochs=many: not a whole number"},
 		{"word", fresh("fast"), "fast: not of the form key=value"},
 		{"flag", fresh("--fast"), "unknown flag: --fast; see gleaner train --help"},
+		{"int8 of few pictures", fresh("export=int8"), "export=int8: it takes 268 held-out pictures to show that the file loses at most maylose=1 points, and there are 6"},
 		{"network", fresh("net=resnet9"), `no network is called "resnet9"`},
 		{"layer", fresh("net=cnn-deep"), "layer pool"},
 		{"no pictures", trainArgs(t.TempDir(), filepath.Join(t.TempDir(), "run")), "no labelled picture"},

@@ -47,7 +47,7 @@ func (o *Options) Check() error {
 		within("every", o.Every, 1e-3, 1e6), within("factor", o.Factor, 1e-6, 0.999999), within("wait", float64(o.Wait), 0, 1e6),
 		within("patience", float64(o.Patience), 0, 1e6), oneOf("keep", o.Keep, "accuracy", "loss", "last"),
 		oneOf("overfit", o.Overfit, "auto", "on", "off"), oneOf("scan", o.Scan, "auto", "on", "off"),
-		within("golden", float64(o.Golden), 0, 100), oneOf("export", o.Export, "float32", "float16", "int8"), within("maylose", o.MayLose, 0.1, 5),
+		within("golden", float64(o.Golden), 0, 100), oneOf("export", o.Export, "float32", "float16", "int8"), within("maylose", o.MayLose, 0.1, mostMayLose),
 		within("unknown", o.Unknown, 0, 0.5), within("views", float64(o.Views), 0, 100),
 		oneOf("numbers", o.Numbers, "float32", "tf32", "bf16"),
 		oneOf("direction", o.Direction, "", "horizontal", "any"), oneOf("augment", o.Augment, "", "none", "belt", "kiosk"),

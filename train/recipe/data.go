@@ -91,7 +91,7 @@ func Open(ctx context.Context, o *Options, progress func(done, total int)) (*Dat
 			return nil, fmt.Errorf("test: %w", err)
 		}
 	}
-	return d, nil
+	return d, d.checkExport(o)
 }
 
 // deal takes the parts out of all pictures: those to train on, to validate on, and, in a cross-validation, to test on. further

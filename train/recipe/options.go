@@ -109,7 +109,7 @@ type Options struct {
 
 	Report bool   `json:"report" doc:"write report.html and what goes with it into the bundle"`
 	Golden int    `json:"golden" doc:"so many held-out pictures go into the bundle with its answers to them, 0 to 100, by which a device checks itself (gleaner models verify); 0: none"`
-	Export string `json:"export" doc:"how the bundle's file holds the numbers: float32, float16 or int8"`
+	Export string `json:"export" doc:"how the bundle's file holds the numbers: float32, float16 or int8; --resume takes another, as it does of maylose"`
 
 	MayLose float64 `json:"maylose" doc:"points of accuracy, 0.1 to 5, that an int8 file may lose against the network, as the paired test on held-out pictures bounds it at 95 %; fewer than 268 of them cannot show 1"`
 

@@ -219,7 +219,7 @@ func Stored(dir string, given []string, setUp func(*recipe.Options)) (o recipe.O
 }
 
 // Same tells whether a run that was begun with some options may go on with others: what differs may not change its numbers, which where
-// its files are and how it is computed do not. The error names the first key that does.
+// its files are, how it is computed and how its file holds the numbers do not. The error names the first key that does.
 func Same(was, is recipe.Options) error {
 	key := differs(was, is)
 	if key == "" {
@@ -245,7 +245,7 @@ func differs(was, is recipe.Options) (key string) {
 	is.Complete()
 	for i, k := range is.Keys() {
 		switch k.Name {
-		case "out", "data", "test", "device", "threads", "workers", "cache", "save":
+		case "out", "data", "test", "device", "threads", "workers", "cache", "save", "export", "maylose":
 			continue
 		case "val": // pictures of its own may have moved, a share decides which they are
 			a, share := was.ValShare()

@@ -86,6 +86,9 @@ func TestStored(t *testing.T) {
 	if _, _, err := Stored(dir, []string{"augment=belt", "rotate=10"}, nil); err != nil {
 		t.Errorf("given as it was begun: %v", err)
 	}
+	if got, _, err := Stored(dir, []string{"export=int8", "maylose=5"}, nil); err != nil || got.Export != "int8" || got.MayLose != 5 {
+		t.Errorf("another file: %s, %g, %v", got.Export, got.MayLose, err)
+	}
 	for given, want := range map[string]string{
 		"augment=belt": "rotate=180: the run was begun with rotate=10",
 		"lr=0.5":       "lr=0.5: the run was begun with lr=0.25, and a resumed run keeps its options",

@@ -40,6 +40,12 @@ func (p Paired) LossBound() float64 {
 	return hi
 }
 
+// Enough is how many pictures it takes to show that no more than a share is lost, where not one is answered differently.
+func Enough(mayLose float64) int {
+	z := confident * confident
+	return int(math.Ceil(z * (1 - mayLose) / mayLose * (1 - 1e-12)))
+}
+
 // score is how many standard errors the loss that was seen lies above delta, with the standard error that there is if delta
 // is the true loss. It falls as delta grows.
 func (p Paired) score(delta float64) float64 {

@@ -34,6 +34,16 @@ func TestLossBoundKnown(t *testing.T) {
 	}
 }
 
+// TestEnough is the least number of pictures whose bound is within what may be lost.
+func TestEnough(t *testing.T) {
+	for lost, want := range map[float64]int{0.01: 268, 0.05: 52, 0.001: 2703} {
+		n := Enough(lost)
+		if n != want || (Paired{N: n}).LossBound() > lost || (Paired{N: n - 1}).LossBound() <= lost {
+			t.Errorf("%g: %d pictures, want %d; their bound is %v", lost, n, want, Paired{N: n}.LossBound())
+		}
+	}
+}
+
 // TestScoreIsConstrained checks the closed form of the nuisance share against the likelihood's maximum, found by search.
 func TestScoreIsConstrained(t *testing.T) {
 	for _, c := range []struct {
