@@ -138,8 +138,9 @@ func checkAnswers(t *testing.T, set dataset.Set, r *Result, mean *parity.Referen
 func TestEnsembleOfSmallNumbers(t *testing.T) {
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	dir := garments(t, 240)
+	begun := taught(t, dir, "net=cnn-small")
 	for _, kind := range []string{"float16", "int8"} {
-		o := voting(t, dir, "export="+kind, "ensemble=8", "epochs=4", "probe=0.01", "units=0", "maylose=5", "test="+garments(t, 60))
+		o := voting(t, dir, "export="+kind, "ensemble=8", "epochs=4", "probe=0.01", "units=0", begun, "maylose=5", "test="+garments(t, 60))
 		_, _, err := fit(t, o, false)
 		var p *parity.ParityError
 		if err != nil && (kind == "float16" || !errors.As(err, &p) || p.Report.Heads[0].Agree < 54) {

@@ -14,14 +14,25 @@ import (
 	"gleaner/train/runs"
 )
 
+// taught is start= with weights of a network that has learnt a little.
+func taught(t *testing.T, dir string, more ...string) string {
+	t.Helper()
+	o := options(t, dir, append([]string{"units=0", "epochs=1", "val=0.2"}, more...)...)
+	if _, _, err := fit(t, o, false); err != nil {
+		t.Fatal(err)
+	}
+	return "start=" + filepath.Join(o.Out, runs.BestFile)
+}
+
 // TestProbe fits heads on the network as it begins: far better than chance, the same each time, and the second time with features
 // from the cache, or with new ones where the cache is damaged.
 func TestProbe(t *testing.T) {
 	cache := t.TempDir()
 	t.Setenv("XDG_CACHE_HOME", cache)
 	dir := garments(t, 400)
+	begun := taught(t, dir)
 	probed := func(more ...string) (*Result, string) {
-		r, notes, err := fit(t, options(t, dir, append([]string{"units=0", "probe=0.01"}, more...)...), false)
+		r, notes, err := fit(t, options(t, dir, append([]string{begun, "units=0", "probe=0.01"}, more...)...), false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -123,9 +134,10 @@ func TestSquaresOfTwoHeads(t *testing.T) {
 func TestWithProbe(t *testing.T) {
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	dir := garments(t, 400)
+	begun := taught(t, dir)
 	of := func(more ...string) (*Result, *bundle.Bundle) {
 		t.Helper()
-		r, _, err := fit(t, options(t, dir, append([]string{"units=0", "probe=0.01", "keep=last"}, more...)...), false)
+		r, _, err := fit(t, options(t, dir, append([]string{begun, "units=0", "probe=0.01", "keep=last"}, more...)...), false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -178,7 +190,8 @@ func TestSettle(t *testing.T) {
 // TestCrossValidate answers each picture once, by a network that did not see it, and refuses less than two folds.
 func TestCrossValidate(t *testing.T) {
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
-	o := options(t, garments(t, 300), "epochs=0", "probe=0.01", "units=0", "val=0", "keep=last")
+	dir := garments(t, 300)
+	o := options(t, dir, taught(t, dir), "epochs=0", "probe=0.01", "units=0", "val=0", "keep=last")
 	c, err := CrossValidate(t.Context(), o, 3, false, Reporter{})
 	if err != nil {
 		t.Fatal(err)

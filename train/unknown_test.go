@@ -31,7 +31,7 @@ func TestUnknown(t *testing.T) {
 		name string
 		keys []string
 	}{
-		{"a probe, float32", []string{"units=0", "probe=0.01", "epochs=0"}},
+		{"a probe, float32", []string{taught(t, dir), "units=0", "probe=0.01", "epochs=0"}},
 		{"squares", []string{"net=" + backbone, "units=0", "probe=0.03", "squares=4", "epochs=0"}},
 		{"float16", []string{"epochs=1", "export=float16"}},
 		{"an ensemble", []string{"net=cnn-small", "ensemble=4", "epochs=6", "lr=0.01", "schedule=constant"}},

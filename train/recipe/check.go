@@ -53,7 +53,7 @@ func (o *Options) Check() error {
 		oneOf("direction", o.Direction, "", "horizontal", "any"), oneOf("augment", o.Augment, "", "none", "belt", "kiosk"),
 		within("mixup", o.Mixup, 0, 100), oneOf("balance", o.Balance, "", "none", "weights", "over", "under"),
 		oneOf("device", o.Device, "auto", "cpu", "cuda", "ref"), within("threads", float64(o.Threads), 0, 4096), within("workers", float64(o.Workers), 0, 4096),
-		o.Changes().Check(), o.checkStart(), o.checkEnsemble(),
+		o.Changes().Check(), o.checkVal(), o.checkStart(), o.checkNet(), o.checkEnsemble(),
 	} {
 		if err != nil {
 			return err
@@ -76,6 +76,30 @@ func (o *Options) Check() error {
 	return err
 }
 
+// checkVal tells what is wrong with a share of validation pictures.
+func (o *Options) checkVal() error {
+	if share, ok := o.ValShare(); ok && !(share >= 0 && share <= 0.9) {
+		return fmt.Errorf("val=%s: not in 0 to 0.9, a share of the pictures of data=", o.Val)
+	}
+	return nil
+}
+
+// preset tells whether the network is one that begins with random weights, unless start= has others, and not a .tflite file.
+func (o *Options) preset() bool { return slices.Contains(net.Names(), o.Net) }
+
+// checkNet tells what does not go with a preset.
+func (o *Options) checkNet() error {
+	switch {
+	case !o.preset():
+	case o.Cut != "":
+		return fmt.Errorf("cut=%s: only of a .tflite file can the end be cut off; net=%s comes without: cut= leaves it out", o.Cut, o.Net)
+	case o.Probe > 0 && o.Start == "":
+		return fmt.Errorf("probe=%g: net=%s begins with random weights, which have learnt nothing that heads could be fitted on: "+
+			"give start= or a .tflite file as net=, or leave it out with probe=0", o.Probe, o.Net)
+	}
+	return nil
+}
+
 // checkStart tells what is wrong with how the training begins.
 func (o *Options) checkStart() error {
 	switch {
@@ -89,7 +113,7 @@ func (o *Options) checkStart() error {
 		return fmt.Errorf("probe=%g fits heads without a hidden layer: leave units=%d out", o.Probe, o.Units)
 	case o.Squares < 0 || o.Squares > mostSquares:
 		return fmt.Errorf("squares=%d: not in 0 to %d", o.Squares, mostSquares)
-	case o.Squares > 0 && (o.Units > 0 || slices.Contains(net.Names(), o.Net)):
+	case o.Squares > 0 && (o.Units > 0 || o.preset()):
 		return fmt.Errorf("squares=%d: they stand on the features of a .tflite file, and in the place of units=", o.Squares)
 	case o.Squares > 0 && o.Probe == 0 && o.Start == "":
 		return fmt.Errorf("squares=%d: probe= fits them, such as probe=0.03", o.Squares)
@@ -111,7 +135,9 @@ func (o *Options) checkEnsemble() error {
 		return errors.New("withmirror=true: without flip=true the network never sees a mirror image, and is often wrong about one")
 	case o.Ensemble < 0 || o.Ensemble > 8:
 		return fmt.Errorf("ensemble=%d: not in 0 to 8", o.Ensemble)
-	case o.Ensemble < 2:
+	case o.Ensemble == 1:
+		return errors.New("ensemble=1: one checkpoint is none; 2 to 8 are, and 0 is the best alone")
+	case o.Ensemble == 0:
 	case o.noValidation():
 		return fmt.Errorf("ensemble=%d: validation pictures choose the checkpoints, and val=%s leaves none", o.Ensemble, o.Val)
 	case o.Keep != "accuracy":

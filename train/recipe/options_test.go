@@ -161,6 +161,12 @@ func TestCheck(t *testing.T) {
 		"export=onnx":                    "export=onnx: not one of float32, float16, int8",
 		"rule=dirt:dirty":                `rule="dirt:dirty" is not of the form attribute:label:class`,
 		"rule=a:b:c,dirt::foul":          `rule="dirt::foul" is not of the form attribute:label:class`,
+		"val=1.5":                        "val=1.5: not in 0 to 0.9",
+		"val=0.95":                       "val=0.95: not in 0 to 0.9",
+		"val=-0.1":                       "val=-0.1: not in 0 to 0.9",
+		"ensemble=1":                     "ensemble=1: one checkpoint is none; 2 to 8 are",
+		"cut=foo":                        "cut=foo: only of a .tflite file",
+		"probe=0.01":                     "probe=0.01: net=cnn-bn begins with random weights",
 		"overfit=yes":                    "overfit=yes: not one of auto, on, off",
 	} {
 		o := set(t, strings.Fields(assignments)...)
