@@ -29,6 +29,9 @@ func CrossValidate(ctx context.Context, o recipe.Options, k int, resume bool, te
 	if k < 2 {
 		return nil, &InputError{fmt.Errorf("folds=%d: a cross-validation has at least 2", k)}
 	}
+	if o.Fold != "" {
+		return nil, &InputError{fmt.Errorf("fold=%s: a cross-validation goes through all folds; leave fold= out, or --folds", o.Fold)}
+	}
 	c := &CrossValidation{Answers: &eval.Answers{}}
 	out := o.Out
 	o.Report = false // what counts is all folds together
@@ -37,7 +40,7 @@ func CrossValidate(ctx context.Context, o recipe.Options, k int, resume bool, te
 	}
 	for i := range k {
 		tell.note(fmt.Sprintf("fold %d of %d", i+1, k))
-		o.Out, o.Fold = filepath.Join(out, fmt.Sprintf("fold%d", i+1)), fmt.Sprintf("%d/%d", i+1, k)
+		o.Out, o.Fold = filepath.Join(out, runs.FoldDir(i+1)), fmt.Sprintf("%d/%d", i+1, k)
 		r, err := Fit(ctx, o, resume && runs.Begun(o.Out), tell)
 		if err != nil {
 			return nil, fmt.Errorf("fold %d: %w", i+1, err)

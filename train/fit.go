@@ -150,7 +150,11 @@ func (r *run) begin(ctx context.Context) error {
 		if err := r.restore(f); err != nil {
 			return &InputError{err}
 		}
-		r.tell.note(fmt.Sprintf("goes on from step %d of %d (epoch %d)", r.state.Step, r.o.Epochs*r.perEpoch, r.state.Epoch+1))
+		if r.done() {
+			r.tell.note(fmt.Sprintf("the run is finished, with epoch %d: only its bundle is made again", r.state.Epoch))
+		} else {
+			r.tell.note(fmt.Sprintf("goes on from step %d of %d (epoch %d)", r.state.Step, r.o.Epochs*r.perEpoch, r.state.Epoch+1))
+		}
 		return errors.Join(r.folder.WriteOptions(&r.o), r.folder.CutLog(r.state.History, r.val != nil)) // what may differ is now of the run
 	}
 	if err := r.folder.WriteOptions(&r.o); err != nil {

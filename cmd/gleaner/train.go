@@ -54,6 +54,15 @@ Keys, with what they are when not set:
 			if err != nil {
 				return &badInput{err}
 			}
+			switch {
+			case folds < 0 || folds == 1:
+				err = fmt.Errorf("--folds=%d: a cross-validation has at least 2, and 0 is none", folds)
+			case resume:
+				err = runs.Resumable(o, folds)
+			}
+			if err != nil {
+				return &badInput{err}
+			}
 			again := func(arg string) bool { return strings.HasPrefix(arg, "data=") } // else data= is that of the run: the crops
 			if len(crop) > 0 && (!resume || slices.ContainsFunc(args, again)) {
 				if err := cropFirst(c, &o, crop, resume, asJSON); err != nil {
@@ -217,6 +226,9 @@ func newTrainSummary() *cobra.Command {
 		Args: cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, args []string) error {
 			o, err := trainOptions(args, false)
+			if err == nil && (classes < 2 || classes > 1_000_000) {
+				err = fmt.Errorf("--classes=%d: not in 2 to 1000000", classes)
+			}
 			if err != nil {
 				return &badInput{err}
 			}

@@ -60,8 +60,9 @@ func TestTrain(t *testing.T) {
 	if code != exitBadInput || !strings.Contains(errs, "holds a run already: --resume goes on with it") {
 		t.Errorf("exit code %d, %s", code, errs)
 	}
-	if said := works(t, "train", "out="+out, "--resume"); !strings.Contains(said, "the best weights, of epoch ") {
-		t.Errorf("gone on: %s", said)
+	code, said, errs = gleaner(t, "train", "out="+out, "--resume")
+	if code != exitOK || !strings.Contains(said, "the best weights, of epoch ") || !strings.Contains(errs, "the run is finished, with epoch 3: only its bundle is made again") {
+		t.Errorf("gone on: exit code %d, %s, %s", code, said, errs)
 	}
 	if said := works(t, "train", "out="+out, "--resume", "export=float16", "maylose=2"); !strings.Contains(said, "the best weights, of epoch ") {
 		t.Errorf("exported as another file: %s", said)
@@ -104,6 +105,20 @@ func TestTrainSameCommand(t *testing.T) {
 	if code != exitBadInput || !strings.Contains(errs, "batch=16: the run was begun with batch=8") {
 		t.Errorf("a larger batch: exit code %d, %s", code, errs)
 	}
+}
+
+// TestTrainFoldsResume: the folder of a cross-validation says what it is, and goes on by the command that began it.
+func TestTrainFoldsResume(t *testing.T) {
+	data, out := patterns(t, 60), filepath.Join(t.TempDir(), "folds")
+	args := trainArgs(data, out, "epochs=1", "--folds=2")
+	works(t, args...)
+	for _, wrong := range [][]string{{"train", "out=" + out, "--resume"}, {"train", "out=" + out, "--resume", "--folds=2"}} {
+		code, _, errs := gleaner(t, wrong...)
+		if code != exitBadInput || !strings.Contains(errs, "holds a cross-validation: to go on with it, give the command that began it again, with --folds 2 and --resume") {
+			t.Errorf("%v: exit code %d, %s", wrong, code, errs)
+		}
+	}
+	works(t, append(args, "--resume")...)
 }
 
 func TestTrainJSON(t *testing.T) {
@@ -166,6 +181,11 @@ func TestTrainBadInput(t *testing.T) {
 		{"no pictures", trainArgs(t.TempDir(), filepath.Join(t.TempDir(), "run")), "no labelled picture"},
 		{"folder", trainArgs(data, filepath.Join(data, "train-images-idx3-ubyte", "x")), "cannot be made: not a directory"},
 		{"not a network", fresh("net=" + filepath.Join(data, "x.tflite")), "x.tflite: no such file"},
+		{"nothing to go on with", []string{"train", "out=" + filepath.Join(data, "nosuch"), "--resume"}, "nosuch: there is no run in it to go on with"},
+		{"folds of one", fresh("--folds=1"), "--folds=1: a cross-validation has at least 2"},
+		{"folds below none", fresh("--folds=-5"), "--folds=-5: a cross-validation has at least 2"},
+		{"fold of folds", fresh("--folds=2", "fold=1/2"), "fold=1/2: a cross-validation goes through all folds"},
+		{"summary of classes below none", []string{"train", "summary", "net=resnet18", "--classes=-5"}, "--classes=-5: not in 2 to 1000000"},
 		{"summary of nothing", []string{"train", "summary", "net=nope"}, `no network is called "nope"`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
