@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"sort"
 	"strings"
 	"syscall"
@@ -344,7 +345,7 @@ func (s *Store) find(ref string, st state) (string, error) {
 	if at < 0 {
 		hint := "nothing is installed; gleaner models list shows what can be pulled"
 		if len(names) > 0 {
-			hint = "installed are " + strings.Join(names, ", ")
+			hint = "installed are " + strings.Join(slices.Compact(names), ", ") // in order of names
 		}
 		return "", &Error{Path: s.dir, Problem: fmt.Sprintf("no bundle %q is installed", ref), Hint: hint, Err: ErrNotFound}
 	}

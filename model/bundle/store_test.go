@@ -74,6 +74,22 @@ func TestStoreUse(t *testing.T) {
 	}
 }
 
+// TestStoreNamesOnce: what is installed in several versions is named once.
+func TestStoreNamesOnce(t *testing.T) {
+	s, _ := three(t)
+	m, files := quant(t)
+	first := m.Name
+	m.Name = "zebra"
+	if _, err := s.Put(m, files); err != nil {
+		t.Fatal(err)
+	}
+	_, err := s.Resolve("nosuch")
+	var e *Error
+	if !errors.As(err, &e) || e.Hint != "installed are "+first+", zebra" {
+		t.Errorf("%v, hint %q", err, e.Hint)
+	}
+}
+
 func TestStoreResolve(t *testing.T) {
 	s, ids := three(t)
 	if _, err := s.Use(ids[1]); err != nil {
