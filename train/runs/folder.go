@@ -53,6 +53,7 @@ func (e *UsedError) Error() string { return fmt.Sprintf("out=%s: %s", e.Dir, e.P
 type Folder struct {
 	Dir  string
 	lock *os.File
+	made bool // by Open
 }
 
 // Options is the path of the exact options.
@@ -117,6 +118,7 @@ func (f *Folder) KeepCandidates(candidates []Row) error {
 
 // Open makes or takes the folder. Without resume a folder that holds a run already is refused.
 func Open(dir string, resume bool) (*Folder, error) {
+	made := !Begun(dir)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, &UsedError{dir, fmt.Sprintf("cannot be made: %v", cause(err))}
 	}
@@ -124,7 +126,7 @@ func Open(dir string, resume bool) (*Folder, error) {
 	if err != nil {
 		return nil, &UsedError{dir, fmt.Sprintf("cannot be written: %v", cause(err))}
 	}
-	f := &Folder{dir, lock}
+	f := &Folder{dir, lock, made}
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		lock.Close()
 		return nil, &UsedError{dir, "another process trains there"}
@@ -174,8 +176,12 @@ func Begun(dir string) bool {
 	return err == nil && st.IsDir()
 }
 
-// Close lets another process have the folder.
+// Close lets another process have the folder. One that Open made, and that nothing was written to, goes.
 func (f *Folder) Close() {
+	if there, err := os.ReadDir(f.Dir); f.made && err == nil && len(there) == 1 && there[0].Name() == lockFile {
+		_ = os.Remove(f.lock.Name()) // what stays is an empty folder, which harms nobody
+		_ = os.Remove(f.Dir)
+	}
 	_ = f.lock.Close() // and with it the lock
 }
 

@@ -64,6 +64,26 @@ func TestOpen(t *testing.T) {
 	}
 }
 
+// TestOpenLeavesNothing: a folder that was made for a run that never began goes; what was there stays.
+func TestOpenLeavesNothing(t *testing.T) {
+	was := t.TempDir()
+	open(t, was, false).Close()
+	made := filepath.Join(was, "made")
+	open(t, made, false).Close()
+	if _, err := os.Lstat(made); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the folder that was made: %v", err)
+	}
+	if _, err := os.Lstat(was); err != nil {
+		t.Errorf("the folder that was there: %v", err)
+	}
+	f := open(t, made, false)
+	write(t, f.Log(), "x")
+	f.Close()
+	if text(t, f.Log()) != "x" {
+		t.Error("what a run wrote is gone")
+	}
+}
+
 func TestStored(t *testing.T) {
 	dir := t.TempDir()
 	if _, ok, err := Stored(dir, nil, nil); ok || err != nil {
