@@ -43,8 +43,8 @@ type FoundClass struct {
 	P     float32 `json:"p"`
 }
 
-// Once detects and classifies the objects in each picture by itself, with no tracking: pictures in, answers out. each
-// gets one Picture per file, in order, those that cannot be read among them, with their Error. It returns an error when
+// Once detects and classifies the objects in each picture by itself, with no tracking: pictures in, answers out. Of a folder
+// each file is one, in natural order. each gets one Picture per file, in order, those that cannot be read among them, with their Error. It returns an error when
 // the models cannot be opened or fail, or ctx ends.
 func Once(ctx context.Context, spec CameraSpec, models ModelOptions, files []string, each func(Picture) error) error {
 	m, err := openModels(models)
@@ -68,7 +68,7 @@ func Once(ctx context.Context, spec CameraSpec, models ModelOptions, files []str
 		cls = c
 		s.closers = append(s.closers, release)
 	}
-	for _, file := range files {
+	for _, file := range listed(files) {
 		p := Picture{File: file, Objects: []Found{}}
 		err := readPicture(ctx, file, func(im capture.Image) error {
 			p.Width, p.Height = im.W, im.H
@@ -88,6 +88,18 @@ func Once(ctx context.Context, spec CameraSpec, models ModelOptions, files []str
 		}
 	}
 	return s.close()
+}
+
+// listed are the files that paths mean. A path that means none stays, for the error that reading it gives.
+func listed(paths []string) (files []string) {
+	for _, path := range paths {
+		found, err := cv.List(path)
+		if err != nil {
+			found = []string{path}
+		}
+		files = append(files, found...)
+	}
+	return files
 }
 
 // pictureError is a picture that cannot be read.

@@ -108,6 +108,9 @@ func (s *imageSource) decode(file string, m *Buffer) error {
 	if err != nil {
 		return err
 	}
+	if err := whole(format, data); err != nil {
+		return err
+	}
 	if format != "gif" {
 		return s.dec.decode(data, m)
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"image"
 	"image/color"
+	"image/jpeg"
 	"image/png"
 	"os"
 	"path/filepath"
@@ -218,6 +219,29 @@ func TestOnce(t *testing.T) {
 	code, _, errs = gleaner(t, "once", bad, store(t))
 	if code != exitBadInput || !strings.Contains(errs, bad) || !strings.Contains(errs, "not a picture") {
 		t.Errorf("exit code %d, %s", code, errs)
+	}
+}
+
+// TestOnceFolder answers each picture of a folder, and a JPEG that is cut off with an error, as an import does.
+func TestOnceFolder(t *testing.T) {
+	if !cv.Real {
+		t.Skip("this build has no OpenCV")
+	}
+	dir := t.TempDir()
+	var whole bytes.Buffer
+	if err := jpeg.Encode(&whole, image.NewGray(image.Rect(0, 0, 64, 48)), nil); err != nil {
+		t.Fatal(err)
+	}
+	for name, b := range map[string][]byte{"a10.jpg": whole.Bytes(), "a9.jpg": whole.Bytes(), "b.jpg": whole.Bytes()[:whole.Len()-20]} {
+		if err := os.WriteFile(filepath.Join(dir, name), b, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	code, out, errs := gleaner(t, "once", dir, store(t))
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	if code != exitBadInput || len(lines) != 3 || !strings.Contains(lines[0], `a9.jpg","width":64`) || !strings.Contains(lines[1], `a10.jpg","width":64`) ||
+		!strings.Contains(lines[2], "the JPEG is cut off") || !strings.Contains(errs, "1 of 3 pictures could not be read") {
+		t.Errorf("exit code %d\n%s%s", code, out, errs)
 	}
 }
 

@@ -14,10 +14,10 @@ func newOnce() *cobra.Command {
 	var f cameraFlags
 	var text bool
 	c := &cobra.Command{
-		Use:   "once PICTURE...",
+		Use:   "once PICTURE|FOLDER...",
 		Short: "Detect and classify in single pictures, one JSON object per picture",
-		Long: `Detect and classify the objects in single pictures, one line of JSON per picture on standard output. Without
-a configuration the whole picture is the object:
+		Long: `Detect and classify the objects in single pictures, one line of JSON per picture on standard output; of a folder
+all pictures, in the order of their names. Without a configuration the whole picture is the object:
   gleaner once --classify garments shirt.png
   gleaner once --detect ssd-oidv4 street.jpg
 A picture that cannot be read gives a line with its error, the others go on, and the exit code is 2.`,
@@ -30,10 +30,11 @@ A picture that cannot be read gives a line with its error, the others go on, and
 			if err != nil {
 				return err
 			}
-			bad, why := 0, ""
+			all, bad, why := 0, 0, ""
 			enc := json.NewEncoder(c.OutOrStdout())
 			enc.SetEscapeHTML(false)
 			err = daemon.Once(c.Context(), spec, cfg.Models, args, func(p daemon.Picture) error {
+				all++
 				if p.Error != "" {
 					bad, why = bad+1, p.Error
 				}
@@ -46,10 +47,10 @@ A picture that cannot be read gives a line with its error, the others go on, and
 			switch {
 			case err != nil || bad == 0:
 				return err
-			case len(args) == 1:
+			case all == 1:
 				return &badInput{errors.New(why)}
 			}
-			return &badInput{fmt.Errorf("%d of %d pictures could not be read; the last: %s", bad, len(args), why)}
+			return &badInput{fmt.Errorf("%d of %d pictures could not be read; the last: %s", bad, all, why)}
 		},
 	}
 	f.add(c)
