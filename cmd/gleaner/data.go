@@ -8,10 +8,10 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
-	"github.com/google/renameio/v2"
 	"github.com/spf13/cobra"
 
 	"gleaner/capture/cv"
@@ -124,6 +124,14 @@ func newDataLook() *cobra.Command {
 with pictures, SET.html. Label errors are found by a classifier on a backbone's features that did not see the picture it judges.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
+			if out == "" {
+				out = args[0] + ".html"
+			}
+			if !asJSON {
+				if err := mayWrite("-o ", out); err != nil {
+					return err
+				}
+			}
 			s, err := pack.Open(args[0])
 			if err != nil {
 				return dataError(err)
@@ -146,13 +154,14 @@ with pictures, SET.html. Label errors are found by a classifier on a backbone's 
 			if asJSON {
 				return json.NewEncoder(c.OutOrStdout()).Encode(r)
 			}
-			if out == "" {
-				out = args[0] + ".html"
+			bad := writeFile("-o ", out, func(w io.Writer) error { return r.WriteHTML(w, s) })
+			if bad != nil {
+				out = "no page" // the figures are told all the same
 			}
-			if err := writeFile(out, func(w io.Writer) error { return r.WriteHTML(w, s) }); err != nil {
-				return dataError(err)
+			if err := lookText(c.OutOrStdout(), r, out); err != nil {
+				return err
 			}
-			return lookText(c.OutOrStdout(), r, out)
+			return dataError(bad)
 		}}
 	c.Flags().StringVarP(&out, "out", "o", "", "the page to write (SET.html)")
 	c.Flags().BoolVar(&asJSON, "json", false, "JSON instead of a page")
@@ -171,19 +180,6 @@ func setName(path string) string {
 		name = filepath.Base(path)
 	}
 	return strings.Trim(name, string(filepath.Separator)) + ".set"
-}
-
-// writeFile writes a file whole or not at all.
-func writeFile(path string, write func(io.Writer) error) error {
-	f, err := renameio.NewPendingFile(path, renameio.WithPermissions(0o644))
-	if err != nil {
-		return err
-	}
-	defer f.Cleanup() //nolint:errcheck // nothing to clean after CloseAtomicallyReplace
-	if err := write(f); err != nil {
-		return err
-	}
-	return f.CloseAtomicallyReplace()
 }
 
 // lookText is the report in a few lines.
@@ -241,6 +237,12 @@ func newDataSplit() *cobra.Command {
 stays in one part. The same seed gives the same parts, and they are written down in SET.split.json.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
+			if out == "" {
+				out = args[0] + ".split.json"
+			}
+			if err := mayWrite("-o ", out); err != nil {
+				return err
+			}
 			s, err := pack.Open(args[0])
 			if err != nil {
 				return dataError(err)
@@ -256,22 +258,17 @@ stays in one part. The same seed gives the same parts, and they are written down
 				if folds < 2 {
 					return &badInput{fmt.Errorf("%d folds: at least 2 are needed", folds)}
 				}
-				shares = nil
-				for range folds {
-					shares = append(shares, 1/float64(folds))
+				if part, err = split.Folds(s.Examples, cluster, folds, seed); err == nil { // there are enough examples for so many
+					shares = slices.Repeat([]float64{1 / float64(folds)}, folds)
 				}
-				part, err = split.Folds(s.Examples, cluster, folds, seed)
 			} else {
 				part, err = split.Parts(s.Examples, cluster, shares, seed)
 			}
 			if err != nil {
 				return &badInput{err}
 			}
-			if out == "" {
-				out = args[0] + ".split.json"
-			}
 			if err := split.Save(out, s, part, shares, seed); err != nil {
-				return dataError(err)
+				return dataError(unwritten("-o ", out, err))
 			}
 			return splitText(c.OutOrStdout(), s, part, len(shares), out)
 		}}

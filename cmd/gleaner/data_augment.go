@@ -25,6 +25,9 @@ PICTURES and the keys are those of gleaner train.`,
 			if ext != ".jpg" && ext != ".jpeg" && ext != ".html" {
 				return &badInput{fmt.Errorf("%s: a sheet is a .jpg or an .html file", out)}
 			}
+			if err := mayWrite("-o ", out); err != nil {
+				return err
+			}
 			sheet, err := augmentSheet(c, args, rows, epochs)
 			if err != nil {
 				return err
@@ -33,7 +36,7 @@ PICTURES and the keys are those of gleaner train.`,
 			if ext == ".html" {
 				write = sheet.WriteHTML
 			}
-			if err := writeFile(out, write); err != nil {
+			if err := writeFile("-o ", out, write); err != nil {
 				return err
 			}
 			_, err = fmt.Fprintf(c.OutOrStdout(), "%s: %d pictures, as %d epochs show them\n", out, len(sheet.Rows), epochs)

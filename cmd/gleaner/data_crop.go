@@ -133,6 +133,11 @@ func words(list string) (all []string) {
 
 // run crops, and writes set and page.
 func (o *cropOptions) run(c *cobra.Command, store *configFlags, asJSON bool) error {
+	if o.review != "" {
+		if err := mayWrite("review=", o.review); err != nil {
+			return err
+		}
+	}
 	path, err := findDetector(c.Context(), store, o.detector, c.ErrOrStderr())
 	if err != nil {
 		return err
@@ -160,7 +165,7 @@ func (o *cropOptions) run(c *cobra.Command, store *configFlags, asJSON bool) err
 	if o.review == "" {
 		o.review = o.out + ".review.html" // SET.html is data look's
 	}
-	if werr := writeFile(o.review, func(w io.Writer) error { return r.WriteHTML(w, o.out) }); werr != nil {
+	if werr := writeFile("review=", o.review, func(w io.Writer) error { return r.WriteHTML(w, o.out) }); werr != nil {
 		return werr
 	}
 	if err != nil {

@@ -140,6 +140,11 @@ func parts(list string) (all []judge.Part, err error) {
 
 // run judges and prints.
 func (o *evalOptions) run(c *cobra.Command, asJSON bool) error {
+	if o.out != "" {
+		if err := mayWrite("out=", o.out); err != nil {
+			return err
+		}
+	}
 	data, err := dataset.OpenStored(o.data)
 	if err != nil {
 		return &badInput{err}
@@ -164,16 +169,17 @@ func (o *evalOptions) run(c *cobra.Command, asJSON bool) error {
 	if err != nil {
 		return evalError(err)
 	}
-	if o.out != "" {
-		if err := writeFile(o.out, func(w io.Writer) error { return r.WriteHTML(w, data, nil) }); err != nil {
-			return evalError(err)
-		}
-	}
 	if asJSON {
-		return json.NewEncoder(c.OutOrStdout()).Encode(r)
+		err = json.NewEncoder(c.OutOrStdout()).Encode(r)
+	} else {
+		err = r.WriteText(c.OutOrStdout())
 	}
-	if err := r.WriteText(c.OutOrStdout()); err != nil || o.out == "" {
+	if err != nil || o.out == "" {
 		return err
+	}
+	// The figures are out by now, whatever becomes of the page.
+	if err := writeFile("out=", o.out, func(w io.Writer) error { return r.WriteHTML(w, data, nil) }); err != nil || asJSON {
+		return evalError(err)
 	}
 	_, err = fmt.Fprintf(c.OutOrStdout(), "\nthe page: %s\n", o.out)
 	return err

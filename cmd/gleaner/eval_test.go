@@ -42,6 +42,7 @@ func TestEval(t *testing.T) {
 		{"no key", []string{"bundle"}, "bundle: not of the form key=value"},
 		{"unknown key", []string{"bundel=x"}, "bundel: unknown key; gleaner eval --help lists the keys"},
 		{"no number", []string{"bundle=" + b, "data=" + data, "worst=many"}, "worst=many: not a number"},
+		{"workers below none", []string{"bundle=" + b, "data=" + data, "workers=-5"}, "workers=-5: not in 0 to 256"},
 		{"mix without shares", []string{"bundle=" + b, "data=" + data, "mix=a,b"}, "mix=a,b: a is not of the form class:share"},
 		{"mix with words", []string{"bundle=" + b, "data=" + data, "mix=a:much"}, "mix=a:much: much is not a number"},
 		{"half a mix", []string{"bundle=" + b, "data=" + data, "mix=a:0.5"}, "the mix: its shares add up to 0.5, not to 1"},

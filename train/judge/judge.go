@@ -38,8 +38,14 @@ func (o *Options) Check() error {
 	if o.Worst < 0 {
 		return fmt.Errorf("%d of the worst errors: 0 or more can be listed", o.Worst)
 	}
+	if o.Workers < 0 || o.Workers > mostWorkers {
+		return fmt.Errorf("workers=%d: not in 0 to %d", o.Workers, mostWorkers)
+	}
 	return checkMix(o.Mix)
 }
+
+// mostWorkers is how many pictures are looked at at a time, at most: each has an interpreter of its own.
+const mostWorkers = 256
 
 // Report is what a bundle is worth on some pictures. Shares are 0 to 1, with intervals of 95 %.
 type Report struct {
