@@ -44,8 +44,8 @@ type FoundClass struct {
 }
 
 // Once detects and classifies the objects in each picture by itself, with no tracking: pictures in, answers out. Of a folder
-// each file is one, in natural order. each gets one Picture per file, in order, those that cannot be read among them, with their Error. It returns an error when
-// the models cannot be opened or fail, or ctx ends.
+// each file is one, in natural order. each gets one Picture per file, in order, those that cannot be read among them, with
+// their Error. It returns an error when the models cannot be opened or fail, or ctx ends.
 func Once(ctx context.Context, spec CameraSpec, models ModelOptions, files []string, each func(Picture) error) error {
 	m, err := openModels(models)
 	if err != nil {

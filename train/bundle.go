@@ -23,7 +23,8 @@ import (
 	"gleaner/train/step"
 )
 
-// How many pictures the parity gate looks at, unless maylose= takes more, and how many per class measure the activations for an int8 or float16 file, at most.
+// How many pictures the parity gate looks at, unless maylose= takes more, and how many per class measure the activations for an int8 or
+// float16 file, at most.
 const (
 	gatePictures      = 1000
 	calibratePictures = 50

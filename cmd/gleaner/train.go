@@ -51,14 +51,8 @@ Keys, with what they are when not set:
 		Args: cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, args []string) error {
 			o, err := trainOptions(args, resume)
-			if err != nil {
-				return &badInput{err}
-			}
-			switch {
-			case folds < 0 || folds == 1:
-				err = fmt.Errorf("--folds=%d: a cross-validation has at least 2, and 0 is none", folds)
-			case resume:
-				err = runs.Resumable(o, folds)
+			if err == nil {
+				err = checkTrain(o, folds, resume)
 			}
 			if err != nil {
 				return &badInput{err}
@@ -89,6 +83,17 @@ Keys, with what they are when not set:
 	c.Flags().BoolVar(&asJSON, "json", false, "one line of JSON per epoch on standard output")
 	c.AddCommand(newTrainSummary(), newTrainSweep(restore))
 	return c
+}
+
+// checkTrain tells what is wrong with the flags of train.
+func checkTrain(o recipe.Options, folds int, resume bool) error {
+	switch {
+	case folds < 0 || folds == 1:
+		return fmt.Errorf("--folds=%d: a cross-validation has at least 2, and 0 is none", folds)
+	case resume:
+		return runs.Resumable(o, folds)
+	}
+	return nil
 }
 
 // trainKeys lists the options for --help.
