@@ -62,9 +62,14 @@ func (b *bench) disks() []cases.Case {
 			return errors.Join(err, cases.Told(code, errs, cases.Failed, 0, []string{out, "the limit on the size of files is reached: raise it"}), nothing(out))
 		}},
 		{Name: "a cache that cannot be written", Try: func() error {
-			script := fmt.Sprintf(`XDG_CACHE_HOME=%q exec bin/gleaner data look %q -o %q`, b.File("a file", nil), b.set, b.fresh(".html"))
+			page := b.fresh(".html")
+			script := fmt.Sprintf(`XDG_CACHE_HOME=%q exec bin/gleaner data look %q -o %q`, b.File("a file", nil), b.set, page)
 			code, _, errs, err := cases.Execute("bash", "-c", script)
-			return errors.Join(err, cases.Told(code, errs, cases.Failed, 0, []string{"a file", "not a directory"}))
+			if err != nil || code != 0 || strings.Count(errs, "\n") != 1 || !strings.Contains(errs, "a file") || !strings.Contains(errs, "not a directory") {
+				return fmt.Errorf("exit code %d, %v: %s", code, err, errs) // what was computed is shown, and a note says what will be done again
+			}
+			_, err = os.Stat(page)
+			return err
 		}},
 	}
 }
