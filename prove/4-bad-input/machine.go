@@ -61,17 +61,20 @@ func (b *bench) disks() []cases.Case {
 			code, _, errs, err := cases.Execute("bash", "-c", script)
 			return errors.Join(err, cases.Told(code, errs, cases.Failed, 0, []string{out, "the limit on the size of files is reached: raise it"}), nothing(out))
 		}},
-		{Name: "a cache that cannot be written", Try: func() error {
-			page := b.fresh(".html")
-			script := fmt.Sprintf(`XDG_CACHE_HOME=%q exec bin/gleaner data look %q -o %q`, b.File("a file", nil), b.set, page)
-			code, _, errs, err := cases.Execute("bash", "-c", script)
-			if err != nil || code != 0 || strings.Count(errs, "\n") != 1 || !strings.Contains(errs, "a file") || !strings.Contains(errs, "not a directory") {
-				return fmt.Errorf("exit code %d, %v: %s", code, err, errs) // what was computed is shown, and a note says what will be done again
-			}
-			_, err = os.Stat(page)
-			return err
-		}},
+		{Name: "a cache that cannot be written", Try: b.uncached},
 	}
+}
+
+// uncached looks at a set where features cannot be kept: what was computed is shown, and a note says what will be done again.
+func (b *bench) uncached() error {
+	page := b.fresh(".html")
+	script := fmt.Sprintf(`XDG_CACHE_HOME=%q exec bin/gleaner data look %q -o %q`, b.File("a file", nil), b.set, page)
+	code, _, errs, err := cases.Execute("bash", "-c", script)
+	if err != nil || code != 0 || strings.Count(errs, "\n") != 1 || !strings.Contains(errs, "a file") || !strings.Contains(errs, "not a directory") {
+		return fmt.Errorf("exit code %d, %v: %s", code, err, errs)
+	}
+	_, err = os.Stat(page)
+	return err
 }
 
 // goesOn runs an import again, which must end well, and as an undisturbed one.
