@@ -1,5 +1,5 @@
 // Package capturetest is the conformance suite that every capture.Device passes, and the servers that stand in for
-// cameras in tests: RTSP and HTTP MJPEG, behind a Gate that closes, goes silent and comes back. Tests and proofs alone
+// cameras in tests: RTSP and HTTP MJPEG, behind a Gate that closes, goes silent and comes back; and a photo stored on its side. Tests and proofs alone
 // import it.
 package capturetest
 
