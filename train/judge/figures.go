@@ -73,26 +73,43 @@ func part(a *eval.Answers, index []int) *eval.Answers {
 	return b
 }
 
-// unitsOf are the pictures that stay together when they are dealt: those of a group, where there are groups enough to deal, else
-// each by itself. group has one name per picture, empty for none.
-func unitsOf(group []string) (units [][]int, grouped bool) {
-	at := map[string]int{}
-	for i, g := range group {
-		if k, ok := at[g]; ok && g != "" {
-			units[k] = append(units[k], i)
-			continue
+// unitsOf are the examples that stay together when they are dealt: those of a group and those that were cut out of one picture, as
+// far as there are enough of both to deal; grouped tells whether groups do. group and name have one entry per example, the group's
+// empty for none.
+func unitsOf(group, name []string) (units [][]int, grouped bool) {
+	pictures := joined(name)
+	if units = joined(name, group); len(units) >= 2*folds {
+		return units, len(units) < len(pictures)
+	}
+	if len(pictures) >= 2*folds {
+		return pictures, false
+	}
+	return joined(make([]string, len(name))), false
+}
+
+// joined are the numbers of examples, those that share a name of any list together; an empty name is none.
+func joined(lists ...[]string) (units [][]int) {
+	var of []int // each example's unit
+	for i := range lists[0] {
+		of, units = append(of, i), append(units, []int{i})
+	}
+	for _, list := range lists {
+		first := map[string]int{}
+		for i, name := range list {
+			j, ok := first[name]
+			if !ok || name == "" {
+				first[name] = i
+				continue
+			}
+			if to, from := min(of[i], of[j]), max(of[i], of[j]); to != from {
+				for _, k := range units[from] {
+					of[k] = to
+				}
+				units[to], units[from] = append(units[to], units[from]...), nil
+			}
 		}
-		at[g] = len(units)
-		units = append(units, []int{i})
 	}
-	if len(units) >= 2*folds {
-		return units, len(units) < len(group)
-	}
-	units = nil
-	for i := range group {
-		units = append(units, []int{i})
-	}
-	return units, false
+	return slices.DeleteFunc(units, func(u []int) bool { return u == nil })
 }
 
 // deal deals units of pictures into parts, the largest first, else in an order drawn by a fixed seed: each goes to the part that

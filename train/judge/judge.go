@@ -215,11 +215,11 @@ func (r *Report) Answered(data Pictures, a *eval.Answers, o Options) error {
 
 // fill works out everything that one bundle's answers to the pictures of index come to.
 func (r *Report) fill(data Pictures, a *eval.Answers, index []int, o *Options) error {
-	group := make([]string, len(index))
+	group, name := make([]string, len(index)), make([]string, len(index))
 	for at, i := range index {
-		group[at] = data.Group(i)
+		group[at], name[at] = data.Group(i), data.Name(i)
 	}
-	units, grouped := unitsOf(group)
+	units, grouped := unitsOf(group, name)
 	if err := r.figures(a, units, o); err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"image"
 	"image/color"
 	"image/png"
@@ -235,9 +236,18 @@ func TestSourcesAndParts(t *testing.T) {
 	}
 }
 
+// files are the pictures of n examples, each of several.
+func files(n, each int) []string {
+	names := make([]string, n)
+	for i := range names {
+		names[i] = fmt.Sprint(i / each)
+	}
+	return names
+}
+
 func TestDeal(t *testing.T) {
 	truth := slices.Concat(slices.Repeat([]int{0}, 50), slices.Repeat([]int{1}, 7))
-	single, grouped := unitsOf(make([]string, len(truth)))
+	single, grouped := unitsOf(make([]string, len(truth)), files(len(truth), 1))
 	if grouped || len(single) != len(truth) {
 		t.Fatalf("%d units, grouped %v", len(single), grouped)
 	}
@@ -260,7 +270,7 @@ func TestDeal(t *testing.T) {
 	for i := range 50 {
 		group[i] = string(rune('a' + i/5))
 	}
-	units, grouped := unitsOf(group)
+	units, grouped := unitsOf(group, files(len(group), 1))
 	if !grouped || len(units) != 17 {
 		t.Fatalf("%d units, grouped %v", len(units), grouped)
 	}
@@ -276,8 +286,20 @@ func TestDeal(t *testing.T) {
 			where[group[i]] = p
 		}
 	}
-	if units, grouped := unitsOf(slices.Repeat([]string{"a", "b"}, 30)); grouped || len(units) != 60 {
+	if units, grouped := unitsOf(slices.Repeat([]string{"a", "b"}, 30), files(60, 1)); grouped || len(units) != 60 {
 		t.Errorf("two groups: %d units, grouped %v", len(units), grouped)
+	}
+	if units, grouped := unitsOf(make([]string, 60), files(60, 3)); grouped || len(units) != 20 || !slices.Equal(units[1], []int{3, 4, 5}) {
+		t.Errorf("crops of 20 pictures: %d units, grouped %v", len(units), grouped)
+	}
+	if units, grouped := unitsOf(make([]string, 60), files(60, 30)); grouped || len(units) != 60 {
+		t.Errorf("crops of two pictures: %d units, grouped %v", len(units), grouped)
+	}
+	// A group that has one crop of a picture has the others as well.
+	group = make([]string, 60)
+	group[2], group[3] = "a", "a"
+	if units, grouped := unitsOf(group, files(60, 3)); !grouped || len(units) != 19 || len(units[0]) != 6 {
+		t.Errorf("a group over two pictures: %d units, grouped %v", len(units), grouped)
 	}
 }
 
