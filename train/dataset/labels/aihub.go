@@ -60,10 +60,10 @@ func (l *List) aihub(t *tree, label string, b []byte) error {
 	default:
 		return errors.New("neither Bounding nor ANNOTATION_INFO: no label of AI-Hub's waste sets")
 	}
-	var found bool
-	if it.Picture, found = t.find(label, name); !found {
-		if it.Picture, found = t.find(label, strings.TrimSuffix(path.Base(label), path.Ext(label))+path.Ext(name)); !found {
-			return fmt.Errorf("its picture %q is nowhere below the folder", name)
+	if it.Picture, _, err = t.find(label, name); err != nil {
+		var e error
+		if it.Picture, _, e = t.find(label, strings.TrimSuffix(path.Base(label), path.Ext(label))+path.Ext(name)); e != nil {
+			return fmt.Errorf("its picture %q is %w", name, err)
 		}
 	}
 	// The folders are labels/large class/small class/session: what one session took stays together.

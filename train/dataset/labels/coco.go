@@ -100,32 +100,59 @@ func (l *List) coco(t *tree, label string, b []byte) error {
 		}
 		category[k.ID] = k
 	}
-	items, order := map[ident]*Item{}, []ident{} // nil: not below the folder
-	for i, raw := range c.Images {
-		var im cocoImage
-		if err := json.Unmarshal(raw, &im); err != nil {
-			left(fmt.Sprintf("picture number %d", i+1), odd(err))
-			continue
-		}
-		items[im.ID] = nil
-		p, found := t.find(label, im.File)
-		if !found {
-			left("picture "+im.File, "it is nowhere below the folder")
-			continue
-		}
-		items[im.ID] = &Item{Picture: p, Width: pixelsOf(im.Width), Height: pixelsOf(im.Height)}
-		order = append(order, im.ID)
-	}
+	items, order := l.pictures(t, label, c.Images)
 	for i, raw := range c.Annotations {
 		l.annotation(label, i, raw, items, category)
 	}
 	for _, id := range order {
 		if it := items[id]; it != nil {
 			l.Items = append(l.Items, *it)
-			items[id] = nil // of two pictures with one id, the last
 		}
 	}
 	return nil
+}
+
+// pictures finds the pictures of a COCO file, by their ids and in their order; nil is one that is left out.
+func (l *List) pictures(t *tree, label string, images []json.RawMessage) (items map[ident]*Item, order []ident) {
+	left := func(what, reason string) { l.Problems = append(l.Problems, Problem{label, what, reason, false}) }
+	type place struct {
+		cocoImage
+		picture string
+		same    int
+		err     error
+	}
+	var all []place
+	most := map[string]int{} // by picture
+	for i, raw := range images {
+		var p place
+		if err := json.Unmarshal(raw, &p.cocoImage); err != nil {
+			left(fmt.Sprintf("picture number %d", i+1), odd(err))
+			continue
+		}
+		p.picture, p.same, p.err = t.find(label, p.File)
+		all, most[p.picture] = append(all, p), max(most[p.picture], p.same)
+	}
+	items = map[ident]*Item{}
+	files := map[ident]string{}
+	for _, p := range all {
+		if p.err == nil && p.same < most[p.picture] { // batch_2/1.jpg is not there, and batch_1/1.jpg is another's
+			p.err = errNowhere
+		}
+		switch was, twice := files[p.ID]; {
+		case twice && was != p.File:
+			left("picture "+p.File, fmt.Sprintf("its id %q is that of %s as well: nobody knows of which the annotations are", p.ID, was))
+			items[p.ID] = nil
+		case twice:
+		case p.err != nil:
+			left("picture "+p.File, "it is "+p.err.Error())
+			items[p.ID] = nil
+		default:
+			items[p.ID] = &Item{Picture: p.picture, Width: pixelsOf(p.Width), Height: pixelsOf(p.Height)}
+			order = append(order, p.ID)
+		}
+		files[p.ID] = p.File
+	}
+	return items, order
 }
 
 // annotation adds annotation i, counted from 0, to its picture's item.

@@ -1,6 +1,7 @@
 package labels
 
 import (
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -56,6 +57,46 @@ func TestJSONIsNoList(t *testing.T) {
 		_, err := Open(filepath.Join(files(t, map[string]string{"x.json": text, "a.jpg": ""}), "x.json"), Options{})
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: %v, want %s", text, err, want)
+		}
+	}
+}
+
+// TestPicturesOfOneName takes boxes from the picture that the label means where many folders have one of its name, and from none where
+// that cannot be told.
+func TestPicturesOfOneName(t *testing.T) {
+	file := func(names ...string) string {
+		var images, boxes []string
+		for i, n := range names {
+			images = append(images, fmt.Sprintf(`{"id":%d,"file_name":%q}`, i, n))
+			boxes = append(boxes, fmt.Sprintf(`{"id":%d,"image_id":%d,"category_id":1,"bbox":[%d,0,4,4]}`, i, i, i))
+		}
+		return fmt.Sprintf(`{"images":[%s],"annotations":[%s],"categories":[{"id":1,"name":"can"}]}`, strings.Join(images, ","), strings.Join(boxes, ","))
+	}
+	nowhere := ": it is nowhere below the folder (left out)"
+	for name, c := range map[string]struct {
+		tree           map[string]string
+		want, problems []string
+	}{
+		"batches": {map[string]string{"x.json": file("b1/1.jpg", "b2/1.jpg"), "b1/1.jpg": "", "b2/1.jpg": ""}, []string{"b1/1.jpg  can 0,0,4,4", "b2/1.jpg  can 1,0,5,4"}, nil},
+		"a batch that is not there": {map[string]string{"x.json": file("b1/1.jpg", "b2/1.jpg"), "b1/1.jpg": ""}, []string{"b1/1.jpg  can 0,0,4,4"},
+			[]string{"x.json picture b2/1.jpg" + nowhere}},
+		"a subset's file": {map[string]string{"annotations/instances_val.json": file("1.jpg"), "annotations/instances_train.json": file("2.jpg", "1.jpg"),
+			"images/train/1.jpg": "", "images/train/2.jpg": "", "images/val/1.jpg": ""},
+			[]string{"images/train/1.jpg  can 1,0,5,4", "images/train/2.jpg  can 0,0,4,4", "images/val/1.jpg  can 0,0,4,4"}, nil},
+		"beside the label": {map[string]string{"x.json": file("1.jpg"), "1.jpg": "", "old/1.jpg": ""}, []string{"1.jpg  can 0,0,4,4"}, nil},
+		"case":             {map[string]string{"x.json": file("a.JPG", "B.jpg"), "a.JPG": "", "A.jpg": "", "b.JPG": ""}, []string{"a.JPG  can 0,0,4,4", "b.JPG  can 1,0,5,4"}, nil},
+		"nobody knows": {map[string]string{"x.json": file("1.jpg"), "a/1.jpg": "", "b/1.jpg": ""}, nil,
+			[]string{"x.json picture 1.jpg: it is one of 2 pictures of its name, and nothing says which: a/1.jpg, b/1.jpg (left out)"}},
+		"Windows": {map[string]string{"x.json": file(`images\1\가.jpg`, `C:\d\2.jpg`), "images/1/가.jpg": "", "2.jpg": ""},
+			[]string{"2.jpg  can 1,0,5,4", "images/1/가.jpg  can 0,0,4,4"}, nil},
+		"one id": {map[string]string{"x.json": strings.Replace(file("1.jpg", "2.jpg"), `"id":1,"file`, `"id":0,"file`, 1), "1.jpg": "", "2.jpg": ""}, nil,
+			[]string{`x.json picture 2.jpg: its id "0" is that of 1.jpg as well: nobody knows of which the annotations are (left out)`,
+				`x.json annotation 1: its image_id "1" is none of the file's images (left out)`}},
+		"one picture of two ids": {map[string]string{"x.json": file("1.jpg", "1.jpg"), "1.jpg": ""}, []string{"1.jpg  can 0,0,4,4", "1.jpg  can 1,0,5,4"}, nil},
+	} {
+		l := open(t, files(t, c.tree), Options{Format: "coco"})
+		if !slices.Equal(said(l), c.want) || !slices.Equal(problems(l), c.problems) {
+			t.Errorf("%s: %q, want %q; problems %q, want %q", name, said(l), c.want, problems(l), c.problems)
 		}
 	}
 }

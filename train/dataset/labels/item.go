@@ -122,9 +122,6 @@ func readTree(root string) (*tree, error) {
 	return t, nil
 }
 
-// key is a file name as it is compared: without folder and case, and composed as Korean names from a Mac are not.
-func key(p string) string { return strings.ToLower(norm.NFC.String(path.Base(p))) }
-
 func isPicture(p string) bool {
 	switch strings.ToLower(path.Ext(p)) {
 	case ".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp":
@@ -160,31 +157,6 @@ func (t *tree) left() (all []Problem) {
 
 func (t *tree) read(p string) ([]byte, error) {
 	return os.ReadFile(filepath.Join(t.root, filepath.FromSlash(p)))
-}
-
-// find is the picture that a label file names: of that name, in the folder that has most of the label's folders.
-func (t *tree) find(label, name string) (string, bool) {
-	found := t.pictures[key(name)]
-	if len(found) == 0 {
-		return "", false
-	}
-	have := map[string]bool{}
-	for _, d := range strings.Split(path.Dir(label), "/") {
-		have[norm.NFC.String(d)] = true
-	}
-	best, score := found[0], -1
-	for _, f := range found {
-		n := 0
-		for _, d := range strings.Split(path.Dir(f), "/") {
-			if have[norm.NFC.String(d)] {
-				n++
-			}
-		}
-		if n > score {
-			best, score = f, n
-		}
-	}
-	return best, true
 }
 
 // mend puts a box in order: corners the right way round and inside a picture of w×h, where that is known (not 0). It returns
