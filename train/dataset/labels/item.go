@@ -189,6 +189,28 @@ func mend(b [4]float64, w, h int) (box [4]float64, did string, ok bool) {
 	return c, strings.Join(words, "; "), true
 }
 
+// single takes an object that is labelled several times alike, as in two lists or COCO files of one folder, once: a split would take it for
+// two, and training would count it twice.
+func (it *Item) single() {
+	if len(it.Objects) < 2 {
+		return
+	}
+	first, kept := map[string]string{}, it.Objects[:0]
+	for _, o := range it.Objects {
+		like := fmt.Sprintf("%q %q %q", o.Class, o.Group, o.Attributes) // keys sorted
+		if o.Box != nil {
+			like += fmt.Sprint(*o.Box)
+		}
+		if was, twice := first[like]; twice {
+			it.Problems = append(it.Problems, Problem{it.Picture, o.What, "labelled alike as " + was + ": taken once", true})
+			continue
+		}
+		first[like] = o.What
+		kept = append(kept, o)
+	}
+	it.Objects = kept
+}
+
 // Clip is what mend does once the picture's true size is known; see Problem.
 func Clip(b [4]float64, w, h int) (box [4]float64, did string, ok bool) { return mend(b, w, h) }
 

@@ -30,7 +30,8 @@ func TestListsAsTheyAreWritten(t *testing.T) {
 			"x.csv line 4: a quote is not closed (left out)", "x.csv line 5: a quote is not closed (left out)"}},
 		"one that a later quote closes": {"path,class\na.jpg,\"can\nb.jpg,\"bag\"\na.jpg,can", two, []string{"x.csv line 2: a quote is not closed (left out)"}},
 		"inches":                        {"path,class,size\na.jpg,can,5\"\nb.jpg,bag,a 6\" one\n", two, nil},
-		"one picture of two classes":    {"path,class\na.jpg,can\nb.jpg,bag\na.jpg,bag\na.jpg,can\n", []string{"a.jpg  can", "a.jpg  can", "b.jpg  bag"}, []string{`x.csv line 4: its class is "bag", and "can" in line 2 of x.csv (left out)`}},
+		"one picture of two classes": {"path,class\na.jpg,can\nb.jpg,bag\na.jpg,bag\na.jpg,can\n", two, []string{`x.csv line 4: its class is "bag", and "can" in line 2 of x.csv (left out)`,
+			"a.jpg line 5: labelled alike as line 2: taken once (mended)"}},
 		"one box of two classes": {"path,class,x0,y0,x1,y1\na.jpg,can,1,2,3,4\na.jpg,bag,1,2,3,4\na.jpg,bag,1,2,3,5\n", []string{boxed[0], "a.jpg  bag 1,2,3,5"},
 			[]string{`x.csv line 3: its class is "bag", and "can" in line 2 of x.csv (left out)`}},
 		"a folder": {"path,class\nsub,can\na.jpg,can\nb.jpg,bag\n", two, []string{`x.csv line 2: "sub" is a folder (left out)`}},
@@ -79,6 +80,27 @@ func TestAbsolutePaths(t *testing.T) {
 		l := open(t, c.at, Options{})
 		if p := problems(l); !slices.Equal(said(l), c.want) || len(p) != 2 || !strings.Contains(p[0], why[0]) || !strings.Contains(p[1], why[1]) {
 			t.Errorf("%s: %q, want %q; problems %q", name, said(l), c.want, p)
+		}
+	}
+}
+
+// TestLabelledAlike takes what several files of a folder say alike once, and what differs in anything as often as it is said.
+func TestLabelledAlike(t *testing.T) {
+	coco := `{"images":[{"id":1,"file_name":"a.jpg"}],"annotations":[{"id":7,"image_id":1,"category_id":1,"bbox":[0,0,4,4]},{"id":8,"image_id":1,"category_id":1,"bbox":[0,0,4,5]}],
+		"categories":[{"id":1,"name":"can"}]}`
+	for name, c := range map[string]struct {
+		tree           map[string]string
+		want, problems []string
+	}{
+		"lists": {map[string]string{"all.csv": "path,class\na.jpg,can\nb.jpg,bag\n", "train.csv": "path,class\nb.jpg,bag\n", "a.jpg": "", "b.jpg": ""},
+			[]string{"a.jpg  can", "b.jpg  bag"}, []string{"b.jpg line 2: labelled alike as line 3: taken once (mended)"}},
+		"groups": {map[string]string{"all.csv": "path,class,group\na.jpg,can,1\na.jpg,can,2\n", "a.jpg": ""}, []string{"a.jpg 1 can", "a.jpg 2 can"}, nil},
+		"COCO": {map[string]string{"instances.json": coco, "keypoints.json": coco, "a.jpg": ""}, []string{"a.jpg  can 0,0,4,4", "a.jpg  can 0,0,4,5"},
+			[]string{"a.jpg annotation 7: labelled alike as annotation 7: taken once (mended)", "a.jpg annotation 8: labelled alike as annotation 8: taken once (mended)"}},
+	} {
+		l := open(t, files(t, c.tree), Options{})
+		if !slices.Equal(said(l), c.want) || !slices.Equal(problems(l), c.problems) {
+			t.Errorf("%s: %q, want %q; problems %q, want %q", name, said(l), c.want, problems(l), c.problems)
 		}
 	}
 }

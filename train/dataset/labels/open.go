@@ -54,6 +54,9 @@ func Open(root string, o Options) (*List, error) {
 	}
 	slices.SortStableFunc(l.Items, func(a, b Item) int { return cmp.Compare(a.Picture, b.Picture) })
 	l.Items = joined(l.Items)
+	for i := range l.Items {
+		l.Items[i].single()
+	}
 	if file == "" { // a list names its pictures, wherever they are
 		l.Problems = append(l.Problems, t.left()...)
 	}
