@@ -285,6 +285,15 @@ func TestLists(t *testing.T) {
 	if len(l.Items) != 1 || l.Items[0].Picture != "../pictures/1.png" || len(l.Problems) != 1 || l.Problems[0].Path != "pictures/none.png" {
 		t.Errorf("%+v", l)
 	}
+	away := t.TempDir()
+	if err := errors.Join(os.Symlink(root, filepath.Join(away, "root")), os.Symlink(filepath.Join(root, "lists"), filepath.Join(away, "lists"))); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range []string{"root/pictures", "lists/all.txt", "root"} {
+		if l := list(t, filepath.Join(away, p), LabelDetector); len(l.Items) != 1 {
+			t.Errorf("by a link, %s: %+v", p, l)
+		}
+	}
 	put(t, filepath.Join(root, "lists/classes.tsv"), []byte("../pictures/1.png\tclock\n"))
 	if l := list(t, filepath.Join(root, "lists/classes.tsv"), LabelPicture); len(l.Items) != 1 || l.Items[0].Objects[0].Class != "clock" {
 		t.Errorf("%+v", l)

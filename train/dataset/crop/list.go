@@ -58,8 +58,12 @@ func folder(root string, o labels.Options) (*labels.List, error) {
 	if l, err := labels.Open(root, o); err == nil && (l.Format == "coco" || l.Format == "aihub" || l.Format == "list") {
 		return l, nil
 	}
+	root, err := filepath.EvalSymlinks(root) // a link is not walked
+	if err != nil {
+		return nil, err
+	}
 	l := &labels.List{Root: root, Format: "pictures"}
-	err := files(root, func(p string) {
+	err = files(root, func(p string) {
 		if kind(filepath.Join(root, filepath.FromSlash(p))) != "" || named(p) != "" {
 			l.Items = append(l.Items, labels.Item{Picture: p})
 		}
@@ -109,7 +113,10 @@ func lines(file string) (*labels.List, error) {
 	if err != nil {
 		return nil, err
 	}
-	root := filepath.Dir(file)
+	root, err := filepath.EvalSymlinks(filepath.Dir(file)) // ../ leads out of what a link stands for
+	if err != nil {
+		return nil, err
+	}
 	l := &labels.List{Root: root, Format: "list"}
 	seen := map[string]bool{}
 	for i, line := range strings.Split(strings.TrimPrefix(string(raw), "\ufeff"), "\n") {

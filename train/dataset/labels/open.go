@@ -41,6 +41,10 @@ func Open(root string, o Options) (*List, error) {
 		}
 		file, root = filepath.Base(root), filepath.Dir(root)
 	}
+	// A link is not walked, and a list's ../ leads out of what it stands for.
+	if root, err = filepath.EvalSymlinks(root); err != nil {
+		return nil, err
+	}
 	t, err := readTree(root)
 	if err != nil {
 		return nil, err
