@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"syscall"
 
 	"github.com/ncruces/go-sqlite3"
 )
@@ -102,11 +103,23 @@ func open(path string, flags sqlite3.OpenFlag) (db *sqlite3.Conn, f Format, err 
 	return db, f, nil
 }
 
-// create makes an empty set.
-func create(path string, f Format) (*sqlite3.Conn, error) {
-	if err := f.Check(); err != nil {
+// lock keeps other writers off a set, and makes an empty file where there is none. SQLite's own locks are free between two commits: a
+// second import would begin to write there, after it has read what was done before, and both would fail.
+func lock(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|os.O_CREATE|syscall.O_NONBLOCK, 0o644) // a pipe is not waited for
+	if err != nil {
 		return nil, err
 	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); errors.Is(err, syscall.EWOULDBLOCK) {
+		return nil, errors.Join(fmt.Errorf("%s: %w", path, ErrBusy), f.Close())
+	} else if err != nil && !errors.Is(err, errors.ErrUnsupported) { // a network's file system may have none
+		return nil, errors.Join(fmt.Errorf("lock %s: %w", path, err), f.Close())
+	}
+	return f, nil
+}
+
+// create makes an empty set.
+func create(path string, f Format) (*sqlite3.Conn, error) {
 	format, err := json.Marshal(f)
 	if err != nil {
 		return nil, err

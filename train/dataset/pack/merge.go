@@ -73,13 +73,14 @@ func vacant(path string) error {
 // discard removes what a merge that was killed has left. A merge that still runs is an error, ErrBusy, and so is a file of another
 // kind, ErrNotASet.
 func discard(part string) error {
-	db, _, err := open(part, sqlite3.OPEN_READWRITE)
-	if err == nil {
-		err = db.Exec("BEGIN IMMEDIATE")
-		db.Close()
+	lock, err := lock(part)
+	if err != nil {
+		return err
 	}
-	if errors.Is(err, sqlite3.BUSY) || errors.Is(err, ErrBusy) {
-		return fmt.Errorf("%s: %w", part, ErrBusy)
+	defer lock.Close()
+	db, _, err := open(part, sqlite3.OPEN_READONLY)
+	if err == nil {
+		db.Close()
 	}
 	if st, e := os.Stat(part); e == nil && st.Size() > 0 && errors.Is(err, ErrNotASet) {
 		return err

@@ -126,6 +126,64 @@ func TestAnInterruptedImportGoesOn(t *testing.T) {
 	}
 }
 
+// TestOneWriterAtATime keeps a second writer off from the moment that the file is there, also between two commits, and lets it go on with
+// what the first has left.
+func TestOneWriterAtATime(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.set")
+	w, err := Create(path, format)
+	if err != nil {
+		t.Fatal(err)
+	}
+	busy := func(when string) {
+		t.Helper()
+		if _, err := Create(path, format); !errors.Is(err, ErrBusy) {
+			t.Errorf("%s: %v", when, err)
+		}
+	}
+	add := func(w *Writer, n int) {
+		t.Helper()
+		if err := w.Add(source(n), []Crop{crop(n)}, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	busy("new")
+	add(w, 1)
+	busy("within a commit")
+	if err := w.commit(); err != nil {
+		t.Fatal(err)
+	}
+	busy("between two")
+	add(w, 2)
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if w, err = Create(path, format); err != nil {
+		t.Fatal(err)
+	}
+	add(w, 3)
+	if _, err := w.Finish(); err != nil {
+		t.Fatal(err)
+	}
+	s, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if len(s.Examples) != 3 {
+		t.Errorf("%d examples", len(s.Examples))
+	}
+	if err := os.WriteFile(path, nil, 0o644); err != nil { // what a writer leaves that was killed at once
+		t.Fatal(err)
+	}
+	if w, err = Create(path, format); err != nil {
+		t.Fatal(err)
+	}
+	busy("empty")
+	if err := w.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestAPictureIsWholeOrNotThere fails in the middle of a picture: nothing of it stays, and an import that goes on does it again.
 func TestAPictureIsWholeOrNotThere(t *testing.T) {
 	short, nameless, nowhere := crop(2), crop(2), crop(2)

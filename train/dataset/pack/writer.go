@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"math"
 	"os"
+	"syscall"
 
 	"github.com/ncruces/go-sqlite3"
 )
@@ -17,6 +18,7 @@ import (
 type Writer struct {
 	path   string
 	format Format
+	lock   *os.File // held until the file is closed
 	db     *sqlite3.Conn
 	txn    *sqlite3.Txn
 	failed error // after which nothing is written any more
@@ -32,8 +34,28 @@ type Writer struct {
 const commitEvery = 32 << 20
 
 // Create opens a set to write: a new one, or an unfinished one of the same format, which goes on where it stopped. A finished
-// set is an error, fs.ErrExist.
+// set is an error, fs.ErrExist, and one that another process writes ErrBusy.
 func Create(path string, f Format) (*Writer, error) {
+	if err := f.Check(); err != nil {
+		return nil, err
+	}
+	lock, err := lock(path)
+	if errors.Is(err, syscall.EISDIR) { // open says what is wanted
+		_, _, err = open(path, sqlite3.OPEN_READONLY)
+	}
+	if err != nil {
+		return nil, err
+	}
+	w, err := newWriter(path, f)
+	if err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	w.lock = lock
+	return w, nil
+}
+
+// newWriter is Create for a file that no other process writes.
+func newWriter(path string, f Format) (*Writer, error) {
 	w := &Writer{path: path, format: f, done: map[string]bool{}}
 	db, have, err := open(path, sqlite3.OPEN_READWRITE)
 	st, absent := os.Stat(path)
@@ -277,5 +299,5 @@ func (w *Writer) close() error {
 	for _, s := range []*sqlite3.Stmt{w.source, w.insert, w.pixels, w.issue} {
 		s.Close()
 	}
-	return w.db.Close()
+	return errors.Join(w.db.Close(), w.lock.Close())
 }
