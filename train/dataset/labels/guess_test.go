@@ -18,6 +18,7 @@ func TestGuess(t *testing.T) {
 	}{
 		"a loose picture": {map[string]string{"loose.jpg": ""}, "folders", four,
 			[]string{"loose.jpg file: it lies in no class's folder (--format names takes classes from names) (left out)"}},
+		"browsers' names": {map[string]string{"can/3.JFIF": "", "can/4.jpe": ""}, "folders", append(slices.Clone(four), "can/3.JFIF  can", "can/4.jpe  can"), nil},
 		"notes": {map[string]string{"notes.csv": "what,when\nwashed,May\n"}, "folders", four,
 			[]string{"notes.csv" + over + "0 of 4 pictures, so the folders are taken for the classes (--format list reads it) (left out)"}},
 		"a list of a few": {map[string]string{"some.csv": "path,class\ncan/1.jpg,dirty\n"}, "folders", four,

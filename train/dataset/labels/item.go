@@ -124,7 +124,7 @@ func readTree(root string) (*tree, error) {
 
 func isPicture(p string) bool {
 	switch strings.ToLower(path.Ext(p)) {
-	case ".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp":
+	case ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".webp":
 		return true
 	}
 	return false
