@@ -2,6 +2,7 @@ package labels
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"io/fs"
 	"math"
@@ -71,12 +72,17 @@ type tree struct {
 	files    []string            // slash-separated, sorted
 	links    []string            // those to folders, which are not followed
 	odd      []string            // pipes, devices and the like, which might never end
+	shut     []string            // folders that this user may not read, such as lost+found
 	pictures map[string][]string // by base name in lower case, Unicode form NFC
 }
 
 func readTree(root string) (*tree, error) {
 	t := &tree{root: root, pictures: map[string][]string{}}
 	err := filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
+		if p != root && d != nil && d.IsDir() && errors.Is(err, fs.ErrPermission) {
+			t.shut = append(t.shut, filepath.ToSlash(strings.TrimPrefix(p, root+string(filepath.Separator))))
+			return filepath.SkipDir
+		}
 		if err != nil {
 			return err
 		}
@@ -143,6 +149,9 @@ func isForeign(p string) bool {
 func (t *tree) left() (all []Problem) {
 	for _, f := range t.links {
 		all = append(all, Problem{f, "file", "a link to a folder, which is not followed: name the folder itself", false})
+	}
+	for _, f := range t.shut {
+		all = append(all, Problem{f, "file", "a folder that may not be read: nothing of it is", false})
 	}
 	for _, f := range t.odd {
 		all = append(all, Problem{f, "file", "neither a file nor a folder: it is not read", false})

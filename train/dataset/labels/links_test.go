@@ -26,3 +26,21 @@ func TestRootIsALink(t *testing.T) {
 		}
 	}
 }
+
+// TestShutFolders lists a folder that may not be read, such as lost+found of a disk, and reads the others.
+func TestShutFolders(t *testing.T) {
+	root := files(t, map[string]string{"can/1.jpg": "", "bag/1.jpg": "", "lost+found/1.jpg": ""})
+	shut := filepath.Join(root, "lost+found")
+	if err := os.Chmod(shut, 0); err != nil {
+		t.Fatal(err)
+	}
+	defer os.Chmod(shut, 0o755) //nolint:errcheck // so that it can be removed
+	if _, err := os.ReadDir(shut); err == nil {
+		t.Skip("this user may read every folder")
+	}
+	l := open(t, root, Options{})
+	want, bad := []string{"bag/1.jpg  bag", "can/1.jpg  can"}, []string{"lost+found file: a folder that may not be read: nothing of it is (left out)"}
+	if !slices.Equal(said(l), want) || !slices.Equal(problems(l), bad) {
+		t.Errorf("%q, problems %q", said(l), problems(l))
+	}
+}
