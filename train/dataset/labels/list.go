@@ -17,6 +17,10 @@ import (
 // known are the columns of a list that are no attributes.
 var known = []string{"path", "class", "x0", "y0", "x1", "y1", "group"}
 
+// others are names of these columns in the lists that TensorFlow's tools, labelImg and Roboflow write. Without them a list with such
+// boxes would be one of whole pictures.
+var others = map[string]string{"filename": "path", "xmin": "x0", "ymin": "y0", "xmax": "x1", "ymax": "y1"}
+
 // list reads a CSV list, parted by commas, tabs or semicolons. With a header it has the columns path and class, and x0, y0, x1, y1
 // (pixels), group and any attribute; without one, path and class. Paths are below the list's folder, or the folder above.
 func (l *List) list(t *tree, label string, b []byte) error {
@@ -96,6 +100,11 @@ func header(row []string) []string {
 		h[i] = strings.Trim(c, " \t\r\"")
 		if low := strings.ToLower(h[i]); slices.Contains(known, low) {
 			h[i] = low
+		}
+	}
+	for i, c := range h {
+		if own := others[strings.ToLower(c)]; own != "" && !slices.Contains(h, own) {
+			h[i] = own
 		}
 	}
 	if !slices.Contains(h, "path") || !slices.Contains(h, "class") {

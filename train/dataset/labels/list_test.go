@@ -18,6 +18,9 @@ func TestListsAsTheyAreWritten(t *testing.T) {
 	}{
 		"a header with spaces":            {"path, class, x0, y0, x1, y1\na.jpg, can, 1, 2, 3, 4\n", boxed, nil},
 		"a header with capitals":          {"Path,CLASS,X0,Y0,X1,Y1\na.jpg,can,1,2,3,4\n", boxed, nil},
+		"TensorFlow's columns":            {"filename,class,xmin,ymin,xmax,ymax\na.jpg,can,1,2,3,4\n", boxed, nil},
+		"boxes as VOC has them":           {"path,class,XMin,YMin,XMax,YMax\na.jpg,can,1,2,3,4\n", boxed, nil},
+		"a filename beside a path":        {"filename,path,class\nx,a.jpg,can\ny,b.jpg,bag\n", two, nil},
 		"a header in quotes":              {`"path","class"` + "\na.jpg,can\nb.jpg,bag\n", two, nil},
 		"semicolons":                      {"path;class;x0;y0;x1;y1\na.jpg;can;1;2;3;4\n", boxed, nil},
 		"semicolons, no header":           {"a.jpg;can\nb.jpg;bag\n", two, nil},
