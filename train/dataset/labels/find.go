@@ -77,3 +77,16 @@ func folders(label, picture string) (n int) {
 	}
 	return n
 }
+
+// spelt is the only picture whose path is another but for case, the way in which Korean is composed, and Windows' slashes.
+func (t *tree) spelt(p string) (picture string, ok bool) {
+	for _, f := range t.pictures[key(p)] {
+		if fold(f) == fold(p) {
+			if ok {
+				return "", false
+			}
+			picture, ok = f, true
+		}
+	}
+	return picture, ok
+}

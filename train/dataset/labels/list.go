@@ -215,6 +215,11 @@ func (t *tree) listed(label, p string) (string, error) {
 			return rel, ordinary(p, st)
 		}
 	}
+	for _, from := range []string{path.Dir(label), path.Dir(label) + "/.."} {
+		if rel, ok := t.spelt(path.Join(from, strings.ReplaceAll(p, `\`, "/"))); ok {
+			return rel, nil
+		}
+	}
 	return "", fmt.Errorf("%q is neither below the list's folder nor below the one above", p)
 }
 

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // TestListsAsTheyAreWritten reads lists as spreadsheets and people write them, and lists each line that says nothing certain.
@@ -105,5 +107,17 @@ func TestLabelledAlike(t *testing.T) {
 		if !slices.Equal(said(l), c.want) || !slices.Equal(problems(l), c.problems) {
 			t.Errorf("%s: %q, want %q; problems %q, want %q", name, said(l), c.want, problems(l), c.problems)
 		}
+	}
+}
+
+// TestPathsSpeltOtherwise finds pictures whose paths a list writes as Windows, a Mac or a person does.
+func TestPathsSpeltOtherwise(t *testing.T) {
+	root := files(t, map[string]string{"can/1.JPG": "", norm.NFD.String("can/가나.jpg"): "", "can/a.png": "", "can/A.png": "",
+		"x.csv": "path,class\ncan\\1.JPG,can\nCan/가나.jpg,can\ncan/A.PNG,can\ncan/a.png,can\n"})
+	l := open(t, filepath.Join(root, "x.csv"), Options{})
+	want := []string{"can/1.JPG  can", "can/a.png  can", norm.NFD.String("can/가나.jpg") + "  can"}
+	bad := []string{`x.csv line 4: "can/A.PNG" is neither below the list's folder nor below the one above (left out)`}
+	if !slices.Equal(said(l), want) || !slices.Equal(problems(l), bad) {
+		t.Errorf("%q, want %q; problems %q", said(l), want, problems(l))
 	}
 }
