@@ -48,3 +48,25 @@ func TestGuess(t *testing.T) {
 		t.Errorf("%s %q", l.Format, said(l))
 	}
 }
+
+// TestPartsAreNoClasses takes classes from below train, val and test, where those hold class folders and there are no others.
+func TestPartsAreNoClasses(t *testing.T) {
+	for name, c := range map[string]struct {
+		tree           []string
+		want, problems []string
+	}{
+		"parts":             {[]string{"train/can/1.jpg", "Valid/can/1.jpg", "test/bag/s/1.jpg"}, []string{"Valid/can/1.jpg  can", "test/bag/s/1.jpg bag/s bag", "train/can/1.jpg  can"}, nil},
+		"no class in one":   {[]string{"train/can/1.jpg", "test/1.jpg"}, []string{"train/can/1.jpg  can"}, []string{"test/1.jpg file: it lies in no class's folder (--format names takes classes from names) (left out)"}},
+		"vehicles":          {[]string{"train/a/1.jpg", "tram/a/1.jpg"}, []string{"train/a/1.jpg train/a train", "tram/a/1.jpg tram/a tram"}, nil},
+		"no class anywhere": {[]string{"train/1.jpg", "test/1.jpg"}, []string{"test/1.jpg  test", "train/1.jpg  train"}, nil},
+	} {
+		all := map[string]string{}
+		for _, f := range c.tree {
+			all[f] = ""
+		}
+		l := open(t, files(t, all), Options{})
+		if !slices.Equal(said(l), c.want) || !slices.Equal(problems(l), c.problems) {
+			t.Errorf("%s: %q, want %q; problems %q, want %q", name, said(l), c.want, problems(l), c.problems)
+		}
+	}
+}

@@ -218,13 +218,18 @@ func (t *tree) few() (over []Problem) {
 	return over
 }
 
-// folders takes the class from the first folder below the root. Folders below that one are sessions: the group.
+// folders takes the class from the first folder below the root, or below train, val and test where all lies in those. Folders below
+// that one are sessions: the group.
 func (l *List) folders(t *tree) {
+	parted := t.parted()
 	for _, f := range t.files {
 		if !isPicture(f) {
 			continue
 		}
 		class, rest, ok := strings.Cut(f, "/")
+		if ok && parted {
+			class, rest, ok = strings.Cut(rest, "/")
+		}
 		if !ok {
 			l.Problems = append(l.Problems, Problem{f, "file", "it lies in no class's folder (--format names takes classes from names)", false})
 			continue
@@ -236,6 +241,22 @@ func (l *List) folders(t *tree) {
 		it.add(f, "object 1", Object{Class: class})
 		l.Items = append(l.Items, it)
 	}
+}
+
+// parted tells whether the folders below the root are the parts of a split, with class folders in them, as others keep them for training.
+func (t *tree) parted() bool {
+	classes := false
+	for _, f := range t.files {
+		part, rest, ok := strings.Cut(f, "/")
+		if !ok || !isPicture(f) {
+			continue
+		}
+		if !slices.Contains([]string{"train", "training", "val", "valid", "validation", "test", "testing"}, fold(part)) {
+			return false
+		}
+		classes = classes || strings.Contains(rest, "/")
+	}
+	return classes
 }
 
 var letters = regexp.MustCompile(`^(?:.*/)?(?P<class>[\p{L}_-]*\p{L})[^/]*$`)
