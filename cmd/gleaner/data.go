@@ -42,9 +42,10 @@ func newDataImport() *cobra.Command {
 	var out, mapFile string
 	var asJSON bool
 	c := &cobra.Command{Use: "import PICTURES", Short: "Cut labelled objects out of pictures into one file",
-		Long: `Cut labelled objects out of pictures into one data set file. PICTURES is a folder with a sub-folder per class, a folder whose
-file names begin with the class, a COCO folder or file, a folder of AI-Hub's waste sets, or a list (CSV, also with tabs or semicolons) with the columns
-path and class (and x0, y0, x1, y1, group, and any attribute). What is wrong with a file or a box is listed with its reason and
+		Long: `Cut labelled objects out of pictures into one data set file. PICTURES is a folder with a sub-folder per class (also below
+train, val and test), a folder whose file names begin with the class, a COCO folder or file, a folder of AI-Hub's waste sets, or a list
+(CSV, also with tabs or semicolons) with the columns path and class (and x0, y0, x1, y1, or xmin, ymin, xmax, ymax, group, and any
+attribute). What is wrong with a file or a box is listed with its reason and
 stops nothing. An import that was interrupted goes on when it is run again.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
