@@ -44,10 +44,15 @@ func openFolder(root string) (*Set, error) {
 			all = append(all, labelled{f, e.Name()})
 		}
 	}
-	if len(all) > 0 {
-		return assemble(all), nil
-	}
 	var odd []Skipped
+	if len(all) > 0 {
+		if parted(root, all) {
+			all, odd = below(root, all)
+		}
+		s := assemble(all)
+		s.skipped = append(s.skipped, odd...)
+		return s, nil
+	}
 	for _, e := range entries {
 		if e.IsDir() || !pictureName(e.Name()) {
 			continue
@@ -63,6 +68,33 @@ func openFolder(root string) (*Set, error) {
 	s := assemble(all)
 	s.skipped = append(s.skipped, odd...)
 	return s, nil
+}
+
+// parts are what others call the folders of a split, in which the class folders lie.
+var parts = []string{"train", "training", "val", "valid", "validation", "test", "testing"}
+
+// parted tells whether the folders that hold pictures are parts of a split, and some of them hold class folders: they are no classes.
+func parted(root string, all []labelled) (classes bool) {
+	for _, l := range all {
+		if !slices.Contains(parts, strings.ToLower(l.class)) {
+			return false
+		}
+		classes = classes || filepath.Dir(l.path) != filepath.Join(root, l.class)
+	}
+	return classes
+}
+
+// below takes the classes from the folders below those that all has. Files that lie in none are odd.
+func below(root string, all []labelled) (good []labelled, odd []Skipped) {
+	for _, l := range all {
+		class, _, ok := strings.Cut(strings.TrimPrefix(l.path, filepath.Join(root, l.class)+string(filepath.Separator)), string(filepath.Separator))
+		if !ok {
+			odd = append(odd, Skipped{l.path, "it lies in no class's folder"})
+			continue
+		}
+		good = append(good, labelled{l.path, class})
+	}
+	return good, odd
 }
 
 // walk is every picture below dir, at any depth, in the order of the names.
@@ -89,7 +121,7 @@ func pictureName(name string) bool {
 		return false
 	}
 	switch strings.ToLower(filepath.Ext(name)) {
-	case ".jpg", ".jpeg", ".png":
+	case ".jpg", ".jpeg", ".jfif", ".jpe", ".png":
 		return true
 	}
 	return false

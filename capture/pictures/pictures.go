@@ -47,7 +47,7 @@ const maxPixels = 120_000_000
 //	fashion-mnist:train   its training set, 60,000 garments
 //	x-images-idx3-ubyte   an IDX file, gzipped or not, with x-labels-idx1-ubyte beside it, and labels.txt, if the classes have names
 //	list.txt              a list file (.txt or .tsv): path TAB class; paths are relative to the list or its parent
-//	folder                one sub-folder per class; without sub-folders, file names that begin with the class
+//	folder                one sub-folder per class, also below train, val and test; without sub-folders, file names that begin with the class
 //
 // Files whose name is not that of a JPEG or PNG are passed over; pictures whose first bytes are neither are left out
 // and told by Skipped. A folder's pictures are decoded by Image, one at a time.

@@ -87,6 +87,10 @@ func TestOpenFolders(t *testing.T) {
 	}{
 		{"class folders", "", map[string][]byte{"유리병/하나.jpg": jpg, "can/1.png": pngs, "can/deep/2.JPEG": jpg, "can/notes.txt": nil,
 			".git/x.jpg": jpg}, []string{"can", "유리병"}, []int{0, 0, 1}, ""},
+		{"parts of a split", "", map[string][]byte{"train/can/1.jpg": jpg, "Valid/can/2.jfif": jpg, "test/bag/deep/3.png": pngs, "test/4.jpg": jpg},
+			[]string{"bag", "can"}, []int{1, 0, 1}, "lies in no class's folder"},
+		{"classes called as parts are", "", map[string][]byte{"train/a/1.jpg": jpg, "tram/a/1.jpg": jpg}, []string{"train", "tram"}, []int{0, 1}, ""},
+		{"parts without classes", "", map[string][]byte{"train/1.jpg": jpg, "test/1.jpg": jpg}, []string{"test", "train"}, []int{0, 1}, ""},
 		{"flat", "", map[string][]byte{"cloudy12.jpg": jpg, "rain_3.png": pngs, "유리병-1.jpg": jpg, "7.jpg": jpg},
 			[]string{"cloudy", "rain", "유리병"}, []int{0, 1, 2}, "does not begin with a class"},
 		{"bad pictures", "", map[string][]byte{"a/1.jpg": jpg, "a/2.jpg": []byte("GIF89a……"), "b/3.jpg": nil, "b/4.png": pngs,
