@@ -43,7 +43,7 @@ func soiled(t testing.TB, n int, seed uint64) string {
 			at := 3 * ((y+p/6)*12 + x + p%6)
 			clear(pix[at : at+3])
 		}
-		e := pack.Example{Class: []string{"can", "glass", "paper"}[class], Attributes: map[string]string{"dirt": []string{"clean", "dirty"}[dirty]}}
+		e := pack.Example{Box: [4]float64{0, 0, 12, 9}, Class: []string{"can", "glass", "paper"}[class], Attributes: map[string]string{"dirt": []string{"clean", "dirty"}[dirty]}}
 		if i%7 == 6 {
 			e.Attributes = nil
 		}
@@ -73,6 +73,9 @@ func TestTwoHeads(t *testing.T) {
 			r, notes, err := fit(t, ruled(t, soiled(t, 360, 1), append(more, "test="+test)...), false)
 			if err != nil {
 				t.Fatal(err, notes)
+			}
+			if strings.Count(notes, "soiled.set were made to fit by stretch") != 2 { // both files; the run's are fit by letterbox
+				t.Error(notes)
 			}
 			labels := []string{"can", "glass", "paper", "general"}
 			if len(r.Answers) != 1 || !slices.Equal(r.Answers[0].Labels, labels) || len(r.Answers[0].P) != 300 || r.TestAcc < 0.7 {

@@ -95,8 +95,11 @@ func (r *run) advise(err error) error {
 	return fmt.Errorf("%w; once that is mended, --resume goes on from step %d", err, r.saved)
 }
 
-// tellSkipped says which pictures were left out, and lists them in the run's folder.
+// tellSkipped says which pictures look otherwise than on the device, and which were left out and are listed in the run's folder.
 func (r *run) tellSkipped() error {
+	for _, w := range r.data.Misfits {
+		r.tell.note(w)
+	}
 	if len(r.data.Skipped) == 0 {
 		return nil
 	}
@@ -104,8 +107,7 @@ func (r *run) tellSkipped() error {
 	for _, s := range r.data.Skipped {
 		rows = append(rows, []string{s.Path, s.Reason})
 	}
-	first := r.data.Skipped[0]
-	r.tell.note(fmt.Sprintf("WARNING: %d files could not be read and are left out, such as %s: %s; %s lists them", len(rows), first.Path,
-		first.Reason, r.folder.Skipped()))
+	r.tell.note(fmt.Sprintf("WARNING: %d files could not be read and are left out, such as %s: %s; %s lists them", len(rows), rows[0][0],
+		rows[0][1], r.folder.Skipped()))
 	return r.folder.WriteSkipped(rows)
 }

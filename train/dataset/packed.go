@@ -65,6 +65,14 @@ func exampleOf(s source, i int) (e pack.Example) {
 	return e
 }
 
+// misfit is that of a data set file; empty where the source is none.
+func misfit(s source, fit string) string {
+	if p, ok := s.(packed); ok {
+		return p.set.Misfit(fit)
+	}
+	return ""
+}
+
 func (p packed) Len() int         { return len(p.set.Examples) }
 func (p packed) Labels() []string { return p.labels }
 func (p packed) Label(i int) int  { return slices.Index(p.labels, p.set.Examples[i].Class) }

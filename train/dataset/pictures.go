@@ -244,6 +244,9 @@ func (p *Pictures) Cached() int64 { return int64(len(p.pix)) }
 // Skipped are the files that were left out, and why.
 func (p *Pictures) Skipped() []pictures.Skipped { return p.skipped }
 
+// Misfit warns where the pictures were made to fit in another way than the input asks for; empty where not.
+func (p *Pictures) Misfit() string { return misfit(p.source, p.input.Fit) }
+
 // Sum is a lower-case hex sha256 of the sized pictures and their labels, in their order: the same data has the same sum.
 func (p *Pictures) Sum() string { return p.sum }
 

@@ -73,6 +73,9 @@ func (s *Stored) Picture(i int) (capture.Image, error) {
 // Skipped are the files that were left out when the pictures were opened, and why.
 func (s *Stored) Skipped() []pictures.Skipped { return s.source.Skipped() }
 
+// Misfit warns where the pictures were made to fit in another way than fit; empty where not.
+func (s *Stored) Misfit(fit string) string { return misfit(s.source, fit) }
+
 // Group names what picture i belongs together with, such as a session or an object; empty where nothing is known, and always
 // for what is not a data set file.
 func (s *Stored) Group(i int) string { return exampleOf(s.source, i).Group }

@@ -172,6 +172,9 @@ func Judge(ctx context.Context, data *dataset.Stored, m, old *Model, o Options) 
 		return nil, err
 	}
 	r := &Report{Bundle: m.Name, ID: m.ID, Data: data.Source(), Notes: []string{}}
+	if w := data.Misfit(m.fit); w != "" {
+		r.Notes = append(r.Notes, w+".")
+	}
 	index := r.leaveOut(data, said.broken)
 	if len(index) == 0 {
 		return nil, &UnfitError{fmt.Sprintf("%s: none of %d pictures can be read, such as %s: %s", r.Data, data.Len(), r.LeftOut[0].Path, r.LeftOut[0].Reason)}

@@ -192,7 +192,7 @@ func sources(t *testing.T, a, b string) *dataset.Stored {
 		for p := 2 - shown; p < len(pix); p += 3 { // BGR
 			pix[p] = 255
 		}
-		e := pack.Example{Class: []string{a, b}[class], Attributes: map[string]string{"camera": camera}, Group: string(rune('a' + i/20))}
+		e := pack.Example{Class: []string{a, b}[class], Box: [4]float64{0, 0, 200, 100}, Attributes: map[string]string{"camera": camera}, Group: string(rune('a' + i/20))}
 		src := pack.Source{Path: string(rune('0'+i)) + hostile + ".jpg", Width: 200, Height: 100}
 		src.SHA256[0] = byte(i)
 		if err := w.Add(src, []pack.Crop{{Example: e, Pixels: pix}}, nil); err != nil {
@@ -396,6 +396,21 @@ func TestMix(t *testing.T) {
 		o.Mix = mix
 		if _, err := Judge(t.Context(), data, m, nil, o); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)
+		}
+	}
+}
+
+// TestMisfitIsANote: pictures that were made to fit otherwise than the daemon makes its own are no measure of it, and the report says so.
+func TestMisfitIsANote(t *testing.T) {
+	m := byColour(t, "can", "glass")
+	for fit, want := range map[string]string{"stretch": "", "letterbox": "a.set were made to fit by stretch"} {
+		m.fit = fit
+		r, err := Judge(t.Context(), sources(t, "can", "glass"), m, nil, DefaultOptions())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if said := strings.Contains(strings.Join(r.Notes, " "), "made to fit"); said != (want != "") || !strings.Contains(r.Notes[0], want) {
+			t.Errorf("%s: notes %q", fit, r.Notes)
 		}
 	}
 }

@@ -28,6 +28,7 @@ func (e *UnfitError) Error() string { return e.Text }
 type Model struct {
 	Name    string // of the bundle, with its version
 	ID      string // "sha256:…" of the bundle
+	fit     string // how a crop gets to the input's shape
 	answers classify.Classifier
 	joint   *joint.Joint // of several heads; nil: there is one
 	pool    *model.Pool
@@ -55,7 +56,7 @@ func OpenModel(dir string, workers int) (*Model, error) {
 		return nil, &UnfitError{err.Error()}
 	}
 	j, _ := b.Manifest.Joint() // checked when the bundle was opened
-	return &Model{Name: strings.TrimSpace(b.Manifest.Name + " " + b.Manifest.Version), ID: b.ID(), answers: c, joint: j, pool: pool}, nil
+	return &Model{Name: strings.TrimSpace(b.Manifest.Name + " " + b.Manifest.Version), ID: b.ID(), fit: b.Manifest.Input.Fit, answers: c, joint: j, pool: pool}, nil
 }
 
 // Close ends the model's interpreters.

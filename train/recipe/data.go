@@ -31,6 +31,16 @@ type Data struct {
 	Joint *joint.Joint
 	// Skipped are the files that could not be read.
 	Skipped []pictures.Skipped
+	// Misfits warn of data set files whose crops look otherwise than those that the daemon will make.
+	Misfits []string
+}
+
+// add keeps what is to be told of pictures that were opened.
+func (d *Data) add(p *dataset.Pictures) {
+	d.Skipped = append(d.Skipped, p.Skipped()...)
+	if w := p.Misfit(); w != "" && !slices.Contains(d.Misfits, w) {
+		d.Misfits = append(d.Misfits, w)
+	}
 }
 
 // Heads are the questions that the labels answer.
@@ -59,7 +69,8 @@ func Open(ctx context.Context, o *Options, progress func(done, total int)) (*Dat
 	if err != nil {
 		return nil, fmt.Errorf("data=%s: %w", o.Data, err)
 	}
-	d := &Data{Input: first.Spec(), Sum: all.Sum(), Skipped: first.Skipped()}
+	d := &Data{Input: first.Spec(), Sum: all.Sum()}
+	d.add(first)
 	settings.Input, settings.Labels, settings.Augment = first.Spec(), all.Heads()[0].Labels, dataset.Augment{}
 	settings.Cache -= first.Cached()
 	further := func(source string) (dataset.Set, error) {
@@ -73,7 +84,7 @@ func Open(ctx context.Context, o *Options, progress func(done, total int)) (*Dat
 		}
 		settings.Cache -= p.Cached()
 		d.Sum += " " + asked.Sum()
-		d.Skipped = append(d.Skipped, p.Skipped()...)
+		d.add(p)
 		return asked, nil
 	}
 	if err := d.deal(ctx, o, all, further); err != nil {

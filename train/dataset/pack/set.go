@@ -7,6 +7,7 @@ import (
 	"hash/crc32"
 	"io"
 	"os"
+	"path/filepath"
 	"sync"
 
 	"github.com/ncruces/go-sqlite3"
@@ -82,6 +83,22 @@ func (s *Set) Pixels(i int, dst []byte) error {
 	}
 	copy(dst, raw)
 	return nil
+}
+
+// Misfit warns where the crops were made to fit in another way than fit, that of a network, and it shows: on those that are not
+// square. Empty where all is well.
+func (s *Set) Misfit(fit string) string {
+	n := 0
+	for _, e := range s.Examples {
+		if b := e.Box; b[2]-b[0] != b[3]-b[1] {
+			n++
+		}
+	}
+	if n == 0 || s.Format.Fit == fit {
+		return ""
+	}
+	return fmt.Sprintf("WARNING: the crops of %s were made to fit by %s, and those that the daemon shows the bundle are by %s: %d of %d are not square and look otherwise there; make the set anew with that fit, or train with fit=%s",
+		filepath.Base(s.Path), s.Format.Fit, fit, n, len(s.Examples), s.Format.Fit)
 }
 
 // Verify reads every example's pixels.
