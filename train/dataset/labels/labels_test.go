@@ -211,6 +211,22 @@ func TestMap(t *testing.T) {
 	}
 }
 
+// TestOddMapsAreToldInWords: who writes a label map knows its keys, and nothing of the program's types.
+func TestOddMapsAreToldInWords(t *testing.T) {
+	for text, want := range map[string]string{
+		"container: [glass]":            "line 1: container: not one of rules, classes, by, others; such as classes: {container: [glass, metal]}",
+		"rules: [{if: {a: [b]}}]":       "line 1: if: not one of when, class; such as",
+		"classes: {container: glass}":   "into a list; such as",
+		"classes: [glass]":              "into lists with names; such as",
+		"rules: {when: {a: [b]}}":       "into a list of rules; such as",
+		"klasses: {}\nothers: [a, b]\n": "line 1: klasses: not one of rules, classes, by, others; line 2: ",
+	} {
+		if _, err := ParseMap([]byte(text)); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "labels.") {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
 // TestBytesThatAreNoText lists files whose bytes are neither UTF-8 nor CP949, and reads the others.
 func TestBytesThatAreNoText(t *testing.T) {
 	root := files(t, map[string]string{"a.csv": "path,class\np.jpg,can\np.jpg,\xff\xff\xfe\x80\n", "b.csv": "path,class\np.jpg,\xc0\xaf\n", "c.csv": "path,class\np.jpg,\xc4", "p.jpg": ""})

@@ -56,12 +56,21 @@ func ReadMap(file string) (*Map, error) {
 	return m, nil
 }
 
+// inWords says in a user's terms what the YAML reader says in the program's.
+var inWords = strings.NewReplacer(" not found in type labels.Map", ": not one of rules, classes, by, others",
+	" not found in type labels.Rule", ": not one of when, class", "map[string][]string", "lists with names", "[]labels.Rule", "a list of rules",
+	"labels.Rule", "a rule", "labels.Map", "a label map", "[]string", "a list", ": field ", ": ")
+
 // ParseMap reads a label map. Unknown keys, a class that stands in two lists, and a map without classes are errors.
 func ParseMap(b []byte) (*Map, error) {
 	var m Map
 	d := yaml.NewDecoder(bytes.NewReader(b))
 	d.KnownFields(true)
-	if err := d.Decode(&m); err != nil && !errors.Is(err, io.EOF) {
+	var odd *yaml.TypeError
+	switch err := d.Decode(&m); {
+	case errors.As(err, &odd):
+		return nil, errors.New(inWords.Replace(strings.Join(odd.Errors, "; ")) + "; such as classes: {container: [glass, metal]}")
+	case err != nil && !errors.Is(err, io.EOF):
 		return nil, err
 	}
 	if len(m.Classes) == 0 && len(m.Rules) == 0 {
