@@ -208,7 +208,11 @@ func checkStruct(where, path string, m map[string]any, t reflect.Type) (any, err
 		i := slices.IndexFunc(keys, func(k key) bool { return k.name == name })
 		if i < 0 {
 			hint := ""
-			if best := nearest(name, keys); best != "" {
+			var names []string
+			for _, k := range keys {
+				names = append(names, k.name)
+			}
+			if best := Nearest(name, names); best != "" {
 				hint = fmt.Sprintf("; did you mean %q?", best)
 			}
 			return nil, &Error{Where: where, Path: below, Problem: "unknown key" + hint}
@@ -290,13 +294,13 @@ func describe(v any) string {
 	return fmt.Sprint(v)
 }
 
-// nearest is the key that a misspelt name most likely meant, by edit distance (Levenshtein 1966): at most 3 away, and less
-// than half of it wrong.
-func nearest(name string, keys []key) string {
+// Nearest is the name that a misspelt one most likely meant, by edit distance (Levenshtein 1966): at most 3 away, and less
+// than half of it wrong. Empty where none is.
+func Nearest(name string, names []string) string {
 	best, bestDist := "", min(4, (len(name)+1)/2)
-	for _, k := range keys {
-		if d := distance(name, k.name); d < bestDist {
-			best, bestDist = k.name, d
+	for _, n := range names {
+		if d := distance(name, n); d < bestDist {
+			best, bestDist = n, d
 		}
 	}
 	return best

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -109,7 +111,8 @@ func parseCrop(args []string) (o cropOptions, err error) {
 		} else if n := ints[key]; n != nil {
 			*n, err = strconv.Atoi(value)
 		} else {
-			return o, fmt.Errorf("%s: unknown key; gleaner data crop --help lists the keys", key)
+			keys := slices.Concat(slices.Sorted(maps.Keys(texts)), slices.Sorted(maps.Keys(lists)), slices.Sorted(maps.Keys(floats)), slices.Sorted(maps.Keys(ints)))
+			return o, fmt.Errorf("%s: unknown key%s gleaner data crop --help lists the keys", key, meant("", key, keys))
 		}
 		if err != nil {
 			return o, fmt.Errorf("%s: not a number", a)

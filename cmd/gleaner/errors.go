@@ -2,8 +2,10 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 
+	"gleaner/config"
 	"gleaner/daemon"
 	"gleaner/model/bundle"
 	"gleaner/model/tflite"
@@ -15,6 +17,14 @@ func isBadInput(err error) bool {
 	var b *bundle.Error
 	var m *tflite.Error
 	return isTrainInput(err) || errors.As(err, &setup) || errors.As(err, &b) || errors.As(err, &m)
+}
+
+// meant ends a message about an unknown name with the one that was most likely meant, so that another sentence may follow.
+func meant(dashes, name string, names []string) string {
+	if best := config.Nearest(name, names); best != "" {
+		return fmt.Sprintf("; did you mean %q?", dashes+best)
+	}
+	return ";"
 }
 
 // oneLine is an error on one line, with what to do about it where the error knows. An error inside a joined one is

@@ -87,7 +87,8 @@ func parseEval(args []string) (o evalOptions, err error) {
 				return o, err
 			}
 		default:
-			return o, fmt.Errorf("%s: unknown key; gleaner eval --help lists the keys", key)
+			keys := []string{"bundle", "data", "old", "out", "purity", "mix", "worst", "workers"}
+			return o, fmt.Errorf("%s: unknown key%s gleaner eval --help lists the keys", key, meant("", key, keys))
 		}
 		if err != nil {
 			return o, fmt.Errorf("%s: not a number", a)

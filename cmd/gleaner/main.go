@@ -12,9 +12,11 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"gleaner/config"
 	"gleaner/model/tflite"
@@ -92,7 +94,10 @@ A new model:    gleaner train data=photos/ out=runs/first`,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return &badInput{fmt.Errorf("%w; see %s --help", err, c.CommandPath())}
+		var names []string
+		c.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+		given, _ := strings.CutPrefix(err.Error(), "unknown flag: --")
+		return &badInput{fmt.Errorf("%w%s see %s --help", err, meant("--", given, names), c.CommandPath())}
 	})
 	root.AddCommand(newRun(restore), newReplay(), newOnce(), newCheck(), newDoctor(), newLatency(), newBench(), newModels(), newData(), newEval(), newTrain(restore), newRuns(), newVersion())
 	markArgs(root)
@@ -110,7 +115,14 @@ func markArgs(c *cobra.Command) {
 	}
 	c.Args = func(c *cobra.Command, args []string) error {
 		if err := check(c, args); err != nil {
-			return &badInput{fmt.Errorf("%w; see %s --help", err, c.CommandPath())}
+			if !c.HasSubCommands() { // what is missing has a name
+				err = fmt.Errorf("%w: %s", err, strings.TrimSuffix(c.UseLine(), " [flags]"))
+			}
+			var names []string
+			for _, sub := range c.Commands() {
+				names = append(names, sub.Name())
+			}
+			return &badInput{fmt.Errorf("%w%s see %s --help", err, meant("", strings.Join(args[:min(1, len(args))], ""), names), c.CommandPath())}
 		}
 		return nil
 	}

@@ -86,7 +86,12 @@ func TestBadInput(t *testing.T) {
 	}{
 		{"verb", []string{"dance"}, `unknown command "dance"`},
 		{"verb of models", []string{"models", "dance"}, `unknown command "dance" for "gleaner models"`},
+		{"verb, misspelt", []string{"trian"}, `unknown command "trian" for "gleaner"; did you mean "train"? see gleaner --help`},
+		{"verb of data, misspelt", []string{"data", "imprt", "x"}, `for "gleaner data"; did you mean`},
 		{"flag", []string{"run", "--dance"}, "unknown flag: --dance; see gleaner run --help"},
+		{"flag, misspelt", []string{"train", "--resum"}, `unknown flag: --resum; did you mean "--resume"? see gleaner train --help`},
+		{"key of data crop, misspelt", []string{"data", "crop", "x", "detectr=y"}, `detectr: unknown key; did you mean "detector"? gleaner data crop --help`},
+		{"argument missing, with its name", []string{"data", "import"}, "received 0: gleaner data import PICTURES; see gleaner data import --help"},
 		{"argument too many", []string{"check", "x"}, "see gleaner check --help"},
 		{"argument missing", []string{"once"}, "requires at least 1 arg"},
 		{"config missing", []string{"check", "-c", missing}, missing + ": cannot be read"},
