@@ -66,6 +66,7 @@ Keys, with what they are when not set:
 			signal.Ignore(syscall.SIGXFSZ)                  // a limit on the size of files is an error of the write, not a crash
 			defer context.AfterFunc(c.Context(), restore)() // a second signal ends at once
 			show := newTrainShow(c.OutOrStdout(), c.ErrOrStderr(), asJSON)
+			show.heads = len(o.Rule) > 0
 			if folds > 0 {
 				return crossValidate(c.Context(), o, folds, resume, show)
 			}
@@ -130,6 +131,7 @@ func trainOptions(args []string, resume bool) (recipe.Options, error) {
 type trainShow struct {
 	out, err io.Writer
 	json     bool
+	heads    bool                     // several learn: what is right on validation pictures is their mean
 	bar      *progressbar.ProgressBar // nil: not on a terminal, or not yet
 	steps    int                      // that the bar has seen
 }
@@ -208,14 +210,18 @@ func (s *trainShow) result(r *train.Result) {
 	if r.Early {
 		fmt.Fprintf(s.out, "ended early: nothing has been better since epoch %d\n", r.Best.Epoch)
 	}
+	on := "right on validation pictures"
+	if s.heads {
+		on += " (the heads in the mean)"
+	}
 	what := "the weights as they are"
 	switch {
 	case len(r.Ensemble) > 1:
 		what = fmt.Sprintf("an ensemble of %d checkpoints, of %s", len(r.Ensemble), ensemble.Epochs(r.Ensemble))
 	case r.Best.Epoch == 0 && r.Best.ValAcc > 0:
-		what = fmt.Sprintf("the heads on the network as it began: %.2f %% right on validation pictures", 100*r.Best.ValAcc)
+		what = fmt.Sprintf("the heads on the network as it began: %.2f %% %s", 100*r.Best.ValAcc, on)
 	case r.Best.Epoch > 0:
-		what = fmt.Sprintf("the best weights, of epoch %d: %.2f %% right on validation pictures", r.Best.Epoch, 100*r.Best.ValAcc)
+		what = fmt.Sprintf("the best weights, of epoch %d: %.2f %% %s", r.Best.Epoch, 100*r.Best.ValAcc, on)
 	}
 	if r.Tested {
 		what += fmt.Sprintf(", %.2f %% on test pictures", 100*r.TestAcc)

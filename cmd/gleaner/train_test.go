@@ -13,6 +13,7 @@ import (
 
 	"gleaner/model/bundle"
 	"gleaner/model/tflite"
+	"gleaner/train"
 )
 
 // patterns is an idx folder of n pictures of 8×8 with three classes that are easy to tell apart: dark, bright, and half and half.
@@ -207,5 +208,19 @@ func TestTrainSummary(t *testing.T) {
 	var s struct{ Params int }
 	if err := json.Unmarshal([]byte(works(t, "train", "summary", "net=cnn-small", "--json")), &s); err != nil || s.Params == 0 {
 		t.Errorf("%v, %+v", err, s)
+	}
+}
+
+// TestResultOfSeveralHeads: what is right on validation pictures is the heads' mean then, where the bundle's accuracy is of their joint answer.
+func TestResultOfSeveralHeads(t *testing.T) {
+	for heads, want := range map[bool]string{false: "50.00 % right on validation pictures\n", true: "50.00 % right on validation pictures (the heads in the mean)\n"} {
+		var out bytes.Buffer
+		show := newTrainShow(&out, &out, false)
+		show.heads = heads
+		r := &train.Result{Bundle: "b"}
+		r.Best.Epoch, r.Best.ValAcc = 2, 0.5
+		if show.result(r); !strings.HasSuffix(out.String(), want) {
+			t.Errorf("it said %s", out.String())
+		}
 	}
 }
