@@ -46,7 +46,13 @@ func newDataImport() *cobra.Command {
 train, val and test), a folder whose file names begin with the class, a COCO folder or file, a folder of AI-Hub's waste sets, or a list
 (CSV, also with tabs or semicolons) with the columns path and class (and x0, y0, x1, y1, or xmin, ymin, xmax, ymax, group, and any
 attribute). What is wrong with a file or a box is listed with its reason and
-stops nothing. An import that was interrupted goes on when it is run again.`,
+stops nothing. An import that was interrupted goes on when it is run again.
+
+The file of --map is YAML: coarse classes, each with the fine ones that it joins, and, where wanted,
+  classes: {container: [glass, metal], paper: [newspaper, carton]}
+  rules: [{when: {dirtiness: [dirty]}, class: general}]   # by attributes, and asked first
+  by: [material]                                          # attributes to look up where the class is not listed
+  others: drop                                            # or a class, for what nothing names; without it, that is an error`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if out == "" {
@@ -235,7 +241,8 @@ func newDataSplit() *cobra.Command {
 	var out string
 	c := &cobra.Command{Use: "split SET", Short: "Deal a data set into parts that share nothing",
 		Long: `Deal a data set's examples into parts: each class keeps its share, and what belongs together (a group, a picture, near copies)
-stays in one part. The same seed gives the same parts, and they are written down in SET.split.json.`,
+stays in one part. The same seed gives the same parts, and they are written down in SET.split.json, for other programs: gleaner
+train deals its own by the same rules (val=, fold=).`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if out == "" {
@@ -273,7 +280,8 @@ stays in one part. The same seed gives the same parts, and they are written down
 			}
 			return splitText(c.OutOrStdout(), s, part, len(shares), out)
 		}}
-	c.Flags().Float64SliceVar(&shares, "shares", []float64{0.7, 0.15, 0.15}, "share of each part: training, validation, test")
+	c.Flags().Float64SliceVar(&shares, "shares", []float64{0.7, 0.15, 0.15}, "the parts' `SHARES`: training, validation, test")
+	c.Flags().Lookup("shares").DefValue = "0.7,0.15,0.15"
 	c.Flags().IntVar(&folds, "folds", 0, "so many parts of one size instead, for cross-validation")
 	c.Flags().Uint64Var(&seed, "seed", 1, "decides among equal ways")
 	c.Flags().StringVarP(&out, "out", "o", "", "the file to write (SET.split.json)")
@@ -290,6 +298,11 @@ func splitText(w io.Writer, s *pack.Set, part []int, parts int, out string) erro
 		count[e.Class][part[i]]++
 	}
 	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprint(t, "class\t")
+	for p := range parts {
+		fmt.Fprintf(t, "part %d\t", p)
+	}
+	fmt.Fprintln(t)
 	for _, n := range names {
 		fmt.Fprintf(t, "%s\t%s\t\n", n, strings.Join(strings.Fields(strings.Trim(fmt.Sprint(count[n]), "[]")), "\t"))
 	}

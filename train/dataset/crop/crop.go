@@ -130,7 +130,7 @@ func begun(path string) (fresh bool, err error) {
 	s, err := pack.Open(path)
 	switch {
 	case err == nil:
-		return false, errors.Join(fmt.Errorf("%s is finished already: %w", path, fs.ErrExist), s.Close())
+		return false, errors.Join(fmt.Errorf("%s is finished already, and nothing is added to it: name another, or delete it: %w", path, fs.ErrExist), s.Close())
 	case errors.Is(err, fs.ErrNotExist):
 		return true, nil
 	case errors.Is(err, pack.ErrUnfinished):

@@ -64,7 +64,7 @@ func newWriter(path string, f Format) (*Writer, error) {
 		db, err = create(path, f)
 	case err == nil:
 		if _, e := meta(db, "identity"); e == nil {
-			err = fmt.Errorf("%s is finished already: %w", path, fs.ErrExist)
+			err = fmt.Errorf("%s is finished already, and nothing is added to it: name another, or delete it: %w", path, fs.ErrExist)
 		} else if have != f {
 			err = &FormatError{fmt.Sprintf("%s has an unfinished import of %s, not of %s: delete it, or use its options", path, have, f)}
 		}
