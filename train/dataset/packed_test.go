@@ -44,7 +44,8 @@ func TestPackedSet(t *testing.T) {
 	}
 }
 
-// TestMisfit warns where crops that are not square were made to fit otherwise than the network gets its own, and only there.
+// TestMisfit warns where crops that are not square were made to fit otherwise than the network gets its own, and only there. The set that
+// is opened first settles how.
 func TestMisfit(t *testing.T) {
 	set := func(fit string, boxes ...[4]float64) string {
 		path := filepath.Join(t.TempDir(), "a.set")
@@ -79,7 +80,10 @@ func TestMisfit(t *testing.T) {
 			t.Fatal(err)
 		}
 		in := bundle.Input{Prep: prep.Linear, Width: 2, Height: 2, Colour: "rgb", Mean: []float32{0}, Std: []float32{1}, Fit: c.fit}
-		for _, got := range []string{s.Misfit(c.fit), open(t, c.path, Options{Input: in}).Misfit()} {
+		if first := open(t, c.path, Options{Input: in}); first.Misfit() != "" || c.want != "" && first.Spec().Fit == c.fit {
+			t.Errorf("%s: what settles the input asks for %s: %q", name, first.Spec().Fit, first.Misfit())
+		}
+		for _, got := range []string{s.Misfit(c.fit), open(t, c.path, Options{Input: in, Labels: []string{"a", "can"}}).Misfit()} {
 			if (got == "") != (c.want == "") || !strings.Contains(got, c.want) {
 				t.Errorf("%s: %q", name, got)
 			}

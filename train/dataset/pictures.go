@@ -96,6 +96,9 @@ func idxFile(source, part string) string {
 
 // settle works out the input and the labels.
 func (p *Pictures) settle(o *Options, source string) error {
+	if set, ok := p.source.(packed); ok && o.Labels == nil && p.Misfit() != "" {
+		p.input.Fit = set.set.Format.Fit // the crops are made already, and the daemon can make its own so
+	}
 	if p.input.Width == 0 {
 		if !p.source.Cutout() {
 			return fmt.Errorf("open pictures %s: the size that pictures in files are brought to is missing", source)

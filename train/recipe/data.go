@@ -31,7 +31,7 @@ type Data struct {
 	Joint *joint.Joint
 	// Skipped are the files that could not be read.
 	Skipped []pictures.Skipped
-	// Misfits warn of data set files whose crops look otherwise than those that the daemon will make.
+	// Misfits tell of data set files whose crops were made to fit otherwise than the options say, or than those that the daemon will make.
 	Misfits []string
 }
 
@@ -70,6 +70,10 @@ func Open(ctx context.Context, o *Options, progress func(done, total int)) (*Dat
 		return nil, fmt.Errorf("data=%s: %w", o.Data, err)
 	}
 	d := &Data{Input: first.Spec(), Sum: all.Sum()}
+	if d.Input.Fit != settings.Input.Fit {
+		d.Misfits = append(d.Misfits, fmt.Sprintf("fit=%s in place of %s: so the crops of %s were made to fit, and so the daemon will make its own; for %s make the set anew with it (--fit %[2]s)",
+			d.Input.Fit, settings.Input.Fit, filepath.Base(o.Data), settings.Input.Fit))
+	}
 	d.add(first)
 	settings.Input, settings.Labels, settings.Augment = first.Spec(), all.Heads()[0].Labels, dataset.Augment{}
 	settings.Cache -= first.Cached()
