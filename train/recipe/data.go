@@ -43,6 +43,14 @@ func (d *Data) add(p *dataset.Pictures) {
 	}
 }
 
+// fits tells where the crops of a data set file were made to fit otherwise than the options say.
+func (d *Data) fits(o *Options) {
+	if is := d.Input.Fit; is != o.Fit {
+		d.Misfits = append(d.Misfits, fmt.Sprintf("fit=%s in place of %s: so the crops of %s were made to fit, and so the daemon will make its own; for %[2]s make the set anew with it (--fit %[2]s)",
+			is, o.Fit, filepath.Base(o.Data)))
+	}
+}
+
 // Heads are the questions that the labels answer.
 func (d *Data) Heads() []dataset.Head { return d.Train.Heads() }
 
@@ -70,10 +78,7 @@ func Open(ctx context.Context, o *Options, progress func(done, total int)) (*Dat
 		return nil, fmt.Errorf("data=%s: %w", o.Data, err)
 	}
 	d := &Data{Input: first.Spec(), Sum: all.Sum()}
-	if d.Input.Fit != settings.Input.Fit {
-		d.Misfits = append(d.Misfits, fmt.Sprintf("fit=%s in place of %s: so the crops of %s were made to fit, and so the daemon will make its own; for %s make the set anew with it (--fit %[2]s)",
-			d.Input.Fit, settings.Input.Fit, filepath.Base(o.Data), settings.Input.Fit))
-	}
+	d.fits(o)
 	d.add(first)
 	settings.Input, settings.Labels, settings.Augment = first.Spec(), all.Heads()[0].Labels, dataset.Augment{}
 	settings.Cache -= first.Cached()

@@ -9,6 +9,7 @@ import (
 
 	"gleaner/train/dataset/labels"
 	"gleaner/train/dataset/pack"
+	"gleaner/train/dataset/spelling"
 )
 
 // tell stores what is wrong with label files, and with pictures that no label speaks of: all that is wrong with one at a time.
@@ -87,7 +88,7 @@ func spellings(list *labels.List, m *labels.Map) map[string][]labels.Problem {
 		}
 	}
 	names := slices.SortedFunc(maps.Keys(count), func(a, b string) int { return cmp.Or(count[b]-count[a], strings.Compare(a, b)) })
-	alike, hints := labels.Alike(names), map[string][]labels.Problem{}
+	alike, hints := spelling.Alike(names), map[string][]labels.Problem{}
 	for _, c := range names {
 		if f, ok := alike[c]; ok {
 			hints[first[c]] = append(hints[first[c]], labels.Problem{Path: first[c], What: "class " + c,

@@ -10,9 +10,9 @@ import (
 	"slices"
 
 	"gleaner/capture"
-	"gleaner/train/dataset/labels"
 	"gleaner/train/dataset/pack"
 	"gleaner/train/dataset/similar"
+	"gleaner/train/dataset/spelling"
 	"gleaner/train/dataset/split"
 	"gleaner/train/linear"
 )
@@ -346,7 +346,7 @@ func (r *Report) warn(s *pack.Set, across int) {
 	for _, c := range r.Counts {
 		names = append(names, c.Class)
 	}
-	alike := labels.Alike(names)
+	alike := spelling.Alike(names)
 	for _, c := range names {
 		if f, ok := alike[c]; ok {
 			say("%q looks like %q spelt otherwise: join them with a label map (data import --map), or they are two classes.", c, f)

@@ -1,4 +1,5 @@
-package labels
+// Package spelling finds classes that are one, written in several ways by those who labelled.
+package spelling
 
 import (
 	"strings"
@@ -13,7 +14,7 @@ import (
 func Alike(classes []string) map[string]string {
 	first, other := map[string]string{}, map[string]string{}
 	for _, c := range classes {
-		k := spelling(c)
+		k := key(c)
 		if f, ok := first[k]; !ok {
 			first[k] = c
 		} else if f != c {
@@ -23,9 +24,9 @@ func Alike(classes []string) map[string]string {
 	return other
 }
 
-// spelling is what is left of a class's name without what is often written in another way. A name without letters is a number
+// key is what is left of a class's name without what is often written in another way. A name without letters is a number
 // and stays as it is.
-func spelling(class string) string {
+func key(class string) string {
 	if !strings.ContainsFunc(class, unicode.IsLetter) {
 		return class
 	}
