@@ -38,9 +38,10 @@ func (r *run) report(ctx context.Context, result *Result, file *parity.Report, u
 	return files
 }
 
-// unknown puts the score of unknown objects into the file, if it is wanted. The backend has the best weights before and after.
+// unknown puts the score of unknown objects into the file, if it is wanted, also where the run is to end: a bundle without it would answer
+// to all objects. The backend has the best weights before and after.
 func (r *run) unknown(ctx context.Context, file []byte) ([]byte, *bundle.Unknown) {
-	return unknown.Into(ctx, file, unknown.From{Share: r.o.Unknown, Train: r.data.Train, Val: r.data.Val, Dir: r.folder.Dir, Try: runs.TryFile, Note: r.tell.note,
+	return unknown.Into(context.WithoutCancel(ctx), file, unknown.From{Share: r.o.Unknown, Train: r.data.Train, Val: r.data.Val, Dir: r.folder.Dir, Try: runs.TryFile, Note: r.tell.note,
 		Seen: func(ctx context.Context, set dataset.Set) ([][]float32, error) {
 			if err := r.net.Load(r.backend, r.voters[0].Weights); err != nil { // the score is of what the first voter's head is fed with
 				return nil, err

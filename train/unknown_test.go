@@ -1,6 +1,7 @@
 package train
 
 import (
+	"context"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -57,6 +58,30 @@ func TestUnknown(t *testing.T) {
 				t.Errorf("%g of the validation pictures are refused, the manifest says %g", got, u.Refused)
 			}
 		})
+	}
+}
+
+// TestUnknownOfInterrupted: a run that is ended while its bundle is made has the score all the same.
+func TestUnknownOfInterrupted(t *testing.T) {
+	if !trial.Possible() {
+		t.Skip("no TensorFlow Lite in this build")
+	}
+	ctx, end := context.WithCancel(t.Context())
+	defer end()
+	r, err := Fit(ctx, options(t, garments(t, 400), "unknown=0.1", "net=cnn-small", "epochs=1"), false, Reporter{Note: func(line string) {
+		if strings.HasPrefix(line, "the file beside the network") {
+			end()
+		}
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := bundle.Open(r.Bundle)
+	if err != nil || ctx.Err() == nil {
+		t.Fatal(err, ctx.Err())
+	}
+	if b.Manifest.Unknown == nil {
+		t.Error("the bundle has no score of unknown objects")
 	}
 }
 
