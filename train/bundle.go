@@ -51,10 +51,7 @@ func (r *run) export(ctx context.Context) (*Result, error) {
 		if result.Validated, _, accuracy, err = r.answers(r.data.Val); err != nil {
 			return nil, fmt.Errorf("validation: %w", err)
 		}
-		if r.data.Joint != nil && m.Accuracy > 0 { // that of the heads, so far
-			m.Accuracy = accuracy
-		}
-		if len(r.voters) > 1 { // that of one alone, so far
+		if r.data.Joint != nil && m.Accuracy > 0 || len(r.voters) > 1 { // that of the heads, or of one network alone, so far
 			m.Accuracy = accuracy
 		}
 	}

@@ -97,13 +97,17 @@ func (r *run) plainFeed() *dataset.Feed {
 // measureBatches is how many batches statistics and ranges are measured on.
 const measureBatches = 30
 
-// plainBatches yields the pictures of the first batches of plainFeed, until one cannot be read.
-func (r *run) plainBatches(yield func([]float32) bool) {
+// plainBatches yields the pictures of the first batches of plainFeed, and the error where one cannot be read.
+func (r *run) plainBatches(yield func([]float32, error) bool) {
 	feed := r.plainFeed()
 	defer feed.Close()
 	for range min(measureBatches, r.perEpoch) {
 		b, err := feed.Next()
-		if err != nil || !yield(b.X) {
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		if !yield(b.X, nil) {
 			return
 		}
 		feed.Release(b)

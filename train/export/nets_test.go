@@ -32,14 +32,14 @@ func TestPresets(t *testing.T) {
 				t.Fatal(err)
 			}
 			sample := pictures(8, n.Input, 3)
-			batches := func(yield func([]float32) bool) {
+			batches := func(yield func([]float32, error) bool) {
 				x := make([]float32, sample.N*n.Input.Size())
 				for i := range sample.N {
 					if err := sample.At(i, x[i*n.Input.Size():(i+1)*n.Input.Size()]); err != nil {
 						t.Error(err)
 					}
 				}
-				yield(x)
+				yield(x, nil)
 			}
 			b := newBackend()
 			defer b.Close()

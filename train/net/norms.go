@@ -12,7 +12,7 @@ import (
 // FitNorms gives each batch norm the mean and the variance that its input has on the batches, and changes γ and β so that the
 // network answers as before: norms that Import put behind folded convolutions then begin where the file left off, in training
 // too. It returns the new weights; the backend's variables are w's.
-func (n *Net) FitNorms(b engine.Backend, w Weights, batch int, batches iter.Seq[[]float32]) (Weights, error) {
+func (n *Net) FitNorms(b engine.Backend, w Weights, batch int, batches iter.Seq2[[]float32, error]) (Weights, error) {
 	layers, of, err := n.measure(&watch{norms: true}, b, w, batch, batches)
 	if err != nil {
 		return nil, err
@@ -34,7 +34,7 @@ func (n *Net) FitNorms(b engine.Backend, w Weights, batch int, batches iter.Seq[
 // SettleNorms gives the norms that learn the statistics of the batches, each of which goes through the network as in training,
 // by its own statistics (precise batch norm: Wu and Johnson, "Rethinking 'Batch' in BatchNorm", 2021). Running statistics are those of
 // changed and mixed pictures and of weights that have moved on. The weights are the backend's, or with average their moving averages.
-func (n *Net) SettleNorms(b engine.Backend, average bool, batch int, batches iter.Seq[[]float32]) error {
+func (n *Net) SettleNorms(b engine.Backend, average bool, batch int, batches iter.Seq2[[]float32, error]) error {
 	layers, of, err := n.measure(&watch{norms: true, batch: true, average: average}, b, nil, batch, batches)
 	if err != nil {
 		return err
@@ -60,7 +60,7 @@ func (n *Net) SettleNorms(b engine.Backend, average bool, batch int, batches ite
 type moments struct{ mean, variance []float64 }
 
 // measure is the moments over all batches of the input of each norm, by layer.
-func (n *Net) measure(seen *watch, b engine.Backend, w Weights, batch int, batches iter.Seq[[]float32]) (layers []string, of []moments, err error) {
+func (n *Net) measure(seen *watch, b engine.Backend, w Weights, batch int, batches iter.Seq2[[]float32, error]) (layers []string, of []moments, err error) {
 	var sums []moments // of the means; of the variances and the squared means
 	count := 0
 	err = n.run(seen, 0, b, maps.Clone(w), batch, batches, func(values [][]float32) {

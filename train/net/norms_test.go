@@ -1,6 +1,7 @@
 package net
 
 import (
+	"errors"
 	"maps"
 	"math"
 	"slices"
@@ -159,5 +160,10 @@ func TestSettleNorms(t *testing.T) {
 	}
 	if err := n.SettleNorms(b, false, 4, noise(n, 4, 0)); err == nil || !strings.Contains(err.Error(), "no pictures") {
 		t.Errorf("no pictures: %v", err)
+	}
+	unread := errors.New("a picture cannot be read")
+	err = n.SettleNorms(b, false, 4, func(yield func([]float32, error) bool) { _ = yield(x, nil) && yield(nil, unread) })
+	if !errors.Is(err, unread) {
+		t.Errorf("an unreadable picture: %v", err)
 	}
 }

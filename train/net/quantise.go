@@ -91,7 +91,7 @@ func (w *watch) add(n *engine.Node, of *engine.Var) {
 
 // run evaluates the network on batches of pictures, and calls f with what is watched after each. Without weights it does so with
 // those that the backend has.
-func (n *Net) run(w *watch, quantise int, b engine.Backend, weights Weights, batch int, batches iter.Seq[[]float32],
+func (n *Net) run(w *watch, quantise int, b engine.Backend, weights Weights, batch int, batches iter.Seq2[[]float32, error],
 	f func(seen [][]float32)) error {
 	g, err := engine.Build(func(g *engine.Graph) {
 		n.logits(&Builder{Graph: g, n: n, watch: w, average: w.average, quantise: quantise, keepWeights: true}, batch)
@@ -125,7 +125,10 @@ func (n *Net) run(w *watch, quantise int, b engine.Backend, weights Weights, bat
 	for i, v := range p.Outputs {
 		seen[i] = make([]float32, v.Shape.Size())
 	}
-	for x := range batches {
+	for x, err := range batches {
+		if err != nil {
+			return err
+		}
 		if err := p.CheckInputs([][]float32{x}); err != nil {
 			return err
 		}
@@ -140,7 +143,7 @@ func (n *Net) run(w *watch, quantise int, b engine.Backend, weights Weights, bat
 // Calibrate finds the ranges of the network's activations, from the least to the greatest value that the float network with
 // weights w has on the batches (batch pictures each, as the input PictureInput takes them). It returns w with the ranges, for
 // training and evaluation with Quantise. The backend's variables are w's afterwards. Fold the network first.
-func (n *Net) Calibrate(b engine.Backend, w Weights, batch int, batches iter.Seq[[]float32]) (Weights, error) {
+func (n *Net) Calibrate(b engine.Backend, w Weights, batch int, batches iter.Seq2[[]float32, error]) (Weights, error) {
 	out, seen := maps.Clone(w), &watch{}
 	count, low, high := 0, []float32{}, []float32{}
 	err := n.run(seen, 8, b, out, batch, batches, func(ranges [][]float32) {

@@ -13,22 +13,22 @@ import (
 )
 
 // noise are batches of pictures between -1 and 1, soft as pictures are.
-func noise(n *Net, batch, count int) iter.Seq[[]float32] {
-	return func(yield func([]float32) bool) {
+func noise(n *Net, batch, count int) iter.Seq2[[]float32, error] {
+	return func(yield func([]float32, error) bool) {
 		r := rand.New(rand.NewPCG(11, 4))
 		for range count {
 			x := make([]float32, batch*n.Input.Size())
 			for i := range x {
 				x[i] = float32(math.Sin(float64(i%97)/7+r.Float64()) * r.Float64())
 			}
-			if !yield(x) {
+			if !yield(x, nil) {
 				return
 			}
 		}
 	}
 }
 
-func first(s iter.Seq[[]float32]) []float32 {
+func first(s iter.Seq2[[]float32, error]) []float32 {
 	for x := range s {
 		return x
 	}
