@@ -191,19 +191,14 @@ func (r *run) begin(ctx context.Context) error {
 // prepare completes the first weights with what only pictures tell: the statistics of fresh normalisations, and the ranges of
 // activations that go through int8. Neither changes the answers; the probe comes before it, so that what it sees depends on no
 // choice of training pictures and all folds share one cache. Where no epoch follows, fresh norms stay as the file's layers answer.
-func (r *run) prepare() error {
-	var err error
+func (r *run) prepare() (err error) {
 	if r.o.Norms && r.o.Epochs > 0 {
-		if r.first, err = r.net.FitNorms(r.backend, r.first, r.o.Batch, r.plainBatches); err != nil {
-			return err
-		}
+		r.first, err = r.net.FitNorms(r.backend, r.first, r.o.Batch, r.plainBatches)
 	}
-	if r.o.Quantise != 0 {
-		if r.first, err = r.net.Calibrate(r.backend, r.first, r.o.Batch, r.plainBatches); err != nil {
-			return err
-		}
+	if err == nil && r.o.Quantise != 0 {
+		r.first, err = r.net.Calibrate(r.backend, r.first, r.o.Batch, r.plainBatches)
 	}
-	return nil
+	return err
 }
 
 // start puts the first weights, and the optimiser's and the averages' first values, into the backend.
@@ -351,12 +346,17 @@ func (r *run) stop(ctx context.Context) (*Result, error) {
 		}
 	}
 	where := fmt.Errorf("%w in epoch %d of %d, after step %d; saved: --resume goes on from there", ErrInterrupted, r.state.Epoch+1, r.o.Epochs, r.state.Step)
+	var err error
+	unsettled := len(r.best) == 0 || r.val == nil // no epoch has ended that settles the norms
 	if len(r.best) == 0 {
-		w, err := r.bestNow(r.best)
-		if err != nil {
+		if r.best, err = r.bestNow(r.best); err != nil {
 			return nil, err
 		}
-		r.best = w
+	}
+	if r.o.Settle && unsettled {
+		if r.best, err = r.net.Settle(r.backend, r.best, r.o.Batch, r.plainBatches); err != nil {
+			return nil, err
+		}
 	}
 	result, err := r.export(ctx)
 	if err != nil {

@@ -2,6 +2,7 @@ package train
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"math"
 	"os"
@@ -184,6 +185,33 @@ func TestSettle(t *testing.T) {
 	off, settled := math.Abs(after("epochs=1")-probe), math.Abs(after("epochs=1", "settle=true")-probe)
 	if settled > off/4 {
 		t.Errorf("the probe's loss is %.4f; an epoch later it is off by %.4f, and by %.4f with the norms settled", probe, off, settled)
+	}
+}
+
+// TestSettleOfInterrupted: where no epoch has settled the norms, an interrupted run's bundle has them settled as a finished run's.
+func TestSettleOfInterrupted(t *testing.T) {
+	dir := garments(t, 100)
+	loss := func(at int, more ...string) float64 {
+		t.Helper()
+		ctx, end := context.WithCancel(t.Context())
+		defer end()
+		r, err := Fit(ctx, options(t, dir, append([]string{"test=" + dir, "val=0", "keep=last", "epochs=2", "net=cnn-bn", "device=cpu", "drop=-1", "lr=1e-12",
+			"contrast=0.9", "brightness=0.5", "average=0.5", "report=false"}, more...)...), false, Reporter{Step: func(p Progress) {
+			if p.Step >= at {
+				end()
+			}
+		}})
+		if r == nil || errors.Is(err, ErrInterrupted) != (at < math.MaxInt) {
+			t.Fatal(err)
+		}
+		return r.TestLoss
+	}
+	want := loss(math.MaxInt, "settle=true")
+	for _, at := range []int{1, 7} { // of six steps an epoch
+		off, settled := math.Abs(loss(at)-want), math.Abs(loss(at, "settle=true")-want)
+		if settled > 1e-4 || off < 1e-2 {
+			t.Errorf("interrupted after step %d: the loss is off by %g, and by %g where norms settle", at, off, settled)
+		}
 	}
 }
 

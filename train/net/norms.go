@@ -35,25 +35,49 @@ func (n *Net) FitNorms(b engine.Backend, w Weights, batch int, batches iter.Seq2
 // by its own statistics (precise batch norm: Wu and Johnson, "Rethinking 'Batch' in BatchNorm", 2021). Running statistics are those of
 // changed and mixed pictures and of weights that have moved on. The weights are the backend's, or with average their moving averages.
 func (n *Net) SettleNorms(b engine.Backend, average bool, batch int, batches iter.Seq2[[]float32, error]) error {
-	layers, of, err := n.measure(&watch{norms: true, batch: true, average: average}, b, nil, batch, batches)
+	settled, err := n.settled(b, average, nil, batch, batches)
 	if err != nil {
 		return err
 	}
+	for name, x := range settled {
+		if err := b.Write(n.Var(name), x); err != nil {
+			return fmt.Errorf("write %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// Settle is SettleNorms for weights w, which it returns with the statistics. The backend's variables are w's afterwards.
+func (n *Net) Settle(b engine.Backend, w Weights, batch int, batches iter.Seq2[[]float32, error]) (Weights, error) {
+	settled, err := n.settled(b, false, w, batch, batches)
+	if err != nil {
+		return nil, err
+	}
+	out := maps.Clone(w)
+	maps.Copy(out, settled)
+	return out, nil
+}
+
+// settled are the statistics of the norms that learn, with weights w; nil: the backend's.
+func (n *Net) settled(b engine.Backend, average bool, w Weights, batch int, batches iter.Seq2[[]float32, error]) (Weights, error) {
+	layers, of, err := n.measure(&watch{norms: true, batch: true, average: average}, b, w, batch, batches)
+	if err != nil {
+		return nil, err
+	}
+	out := Weights{}
 	for i, layer := range layers {
 		if n.isFrozen(layer) {
 			continue
 		}
 		for name, d := range map[string][]float64{"/mean": of[i].mean, "/var": of[i].variance} {
-			v, x := n.Var(layer+name), make([]float32, len(d))
+			x := make([]float32, len(d))
 			for c := range d {
 				x[c] = float32(d[c])
 			}
-			if err := b.Write(v, x); err != nil {
-				return fmt.Errorf("write %s: %w", v.Name, err)
-			}
+			out[layer+name] = x
 		}
 	}
-	return nil
+	return out, nil
 }
 
 // moments are what a norm's input has on pictures, by channel.
