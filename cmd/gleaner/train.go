@@ -91,10 +91,10 @@ func checkTrain(o recipe.Options, folds int, resume bool) error {
 	switch {
 	case folds < 0 || folds == 1:
 		return fmt.Errorf("--folds=%d: a cross-validation has at least 2, and 0 is none", folds)
-	case resume:
-		return runs.Resumable(o, folds)
+	case !resume || folds > 0 && runs.IsRun(o.Out):
+		return runs.Apart(o.Out, folds)
 	}
-	return nil
+	return runs.Resumable(o, folds)
 }
 
 // trainKeys lists the options for --help.

@@ -31,5 +31,18 @@ func Resumable(o recipe.Options, folds int) error {
 	return nil
 }
 
+// Apart tells whether a folder holds the other kind: a cross-validation where a run is to begin, of no folds, or a run where a
+// cross-validation is. Beside each other in one folder, the run alone would be seen.
+func Apart(dir string, folds int) error {
+	switch {
+	case dir == "": // what is missing, Check tells
+	case folds > 0 && IsRun(dir):
+		return &UsedError{dir, "holds a run, and a cross-validation has a folder of its own: name another folder"}
+	case folds == 0 && IsRun(filepath.Join(dir, FoldDir(1))):
+		return &UsedError{dir, "holds a cross-validation, and a run has a folder of its own: name another folder"}
+	}
+	return nil
+}
+
 // FoldDir is the name of the folder of a cross-validation's fold, from 1, below the folder of them all.
 func FoldDir(fold int) string { return fmt.Sprintf("fold%d", fold) }

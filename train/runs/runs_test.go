@@ -35,6 +35,23 @@ func text(t *testing.T, path string) string {
 	return string(b)
 }
 
+// TestApart: a run and a cross-validation do not get into one folder, and each goes on in its own.
+func TestApart(t *testing.T) {
+	dir := t.TempDir()
+	run, cross := filepath.Join(dir, "run"), filepath.Join(dir, "cross")
+	write(t, filepath.Join(run, OptionsFile), "{}")
+	write(t, filepath.Join(cross, FoldDir(1), OptionsFile), "{}")
+	for _, c := range []struct {
+		dir   string
+		folds int
+		want  string
+	}{{run, 0, ""}, {run, 3, "holds a run"}, {cross, 3, ""}, {cross, 0, "holds a cross-validation"}, {filepath.Join(dir, "new"), 3, ""}, {"", 0, ""}} {
+		if err := Apart(c.dir, c.folds); (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s, %d folds: %v", c.dir, c.folds, err)
+		}
+	}
+}
+
 func TestOpen(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "a", "run")
 	f := open(t, dir, false)
