@@ -37,7 +37,7 @@ func (r *run) export(ctx context.Context) (*Result, error) {
 	if n := len(s.History); n > 0 {
 		result.Last = s.History[n-1]
 	}
-	m := bundle.Manifest{Name: r.o.BundleName(), Version: "1", Task: bundle.TaskOf("probs"), Head: "probs", Input: r.data.Input, Views: r.o.BundleViews(),
+	m := bundle.Manifest{Name: r.o.BundleName(), Version: "1", Task: bundle.TaskOf("probs"), Head: "probs", Input: r.data.Input, Views: r.o.BundleViews(s.Best.Epoch),
 		Source: fmt.Sprintf("trained as %s on %d pictures of %s", r.net.Name, r.data.Train.Len(), filepath.Base(r.o.Data))}
 	if r.data.Val != nil && (s.Best.Epoch > 0 || r.o.Probe > 0) {
 		m.Accuracy, m.AccuracyOn = s.Best.ValAcc, fmt.Sprintf("%d validation pictures, which chose the weights", r.data.Val.Len())

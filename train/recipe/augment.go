@@ -84,13 +84,14 @@ func (o *Options) Changes() dataset.Augment {
 		Noise: o.Noise, Ground: o.Ground == "random"}
 }
 
-// BundleViews are those of the bundle's manifest: what the changes showed the network besides the plain picture. A network that answers with
-// the mean over a picture and its mirror image has nothing to gain from the latter.
-func (o *Options) BundleViews() (views []string) {
-	if o.Flip && !o.WithMirror && o.Epochs > 0 {
+// BundleViews are those of the manifest of a bundle with the weights of an epoch: what the changes showed the network besides the plain
+// picture, which before the first epoch, 0, is nothing. A network that answers with the mean over a picture and its mirror image has
+// nothing to gain from the latter.
+func (o *Options) BundleViews(epoch int) (views []string) {
+	if o.Flip && !o.WithMirror && epoch > 0 {
 		views = append(views, bundle.ViewMirror)
 	}
-	if o.Zoom >= 0.1 && o.Epochs > 0 {
+	if o.Zoom >= 0.1 && epoch > 0 {
 		views = append(views, bundle.ViewClose)
 	}
 	return views
