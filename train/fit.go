@@ -339,14 +339,13 @@ func (r *run) endEpoch(began *runs.Stopwatch) error {
 }
 
 // stop saves where the run is and leaves a bundle of the best weights so far, or of the present ones where there are none yet.
-func (r *run) stop(ctx context.Context) (*Result, error) {
+func (r *run) stop(ctx context.Context) (result *Result, err error) {
 	if r.saved != r.state.Step {
 		if err := r.save(); err != nil {
 			return nil, r.advise(err)
 		}
 	}
 	where := fmt.Errorf("%w in epoch %d of %d, after step %d; saved: --resume goes on from there", ErrInterrupted, r.state.Epoch+1, r.o.Epochs, r.state.Step)
-	var err error
 	unsettled := len(r.best) == 0 || r.val == nil // no epoch has ended that settles the norms
 	if len(r.best) == 0 {
 		if r.best, err = r.bestNow(r.best); err != nil {
@@ -358,8 +357,7 @@ func (r *run) stop(ctx context.Context) (*Result, error) {
 			return nil, err
 		}
 	}
-	result, err := r.export(ctx)
-	if err != nil {
+	if result, err = r.export(ctx); err != nil {
 		return nil, fmt.Errorf("%w; but there is no bundle: %w", where, err)
 	}
 	return result, where
