@@ -102,20 +102,21 @@ func balanced(set dataset.Set, n int) *dataset.Subset {
 }
 
 // batches are a set's examples as Net.Calibrate takes them.
-func batches(set dataset.Set, batch int) func(yield func([]float32) bool) {
+func batches(set dataset.Set, batch int) func(yield func([]float32, error) bool) {
 	size := 1
 	for _, d := range set.Shape() {
 		size *= d
 	}
-	return func(yield func([]float32) bool) {
+	return func(yield func([]float32, error) bool) {
 		x := make([]float32, batch*size)
 		for i := 0; i+batch <= set.Len(); i += batch {
 			for k := range batch {
-				if set.Input(x[k*size:(k+1)*size], i+k, (*rand.Rand)(nil)) != nil {
+				if err := set.Input(x[k*size:(k+1)*size], i+k, (*rand.Rand)(nil)); err != nil {
+					yield(nil, err)
 					return
 				}
 			}
-			if !yield(x) {
+			if !yield(x, nil) {
 				return
 			}
 		}
