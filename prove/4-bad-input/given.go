@@ -37,7 +37,7 @@ func (b *bench) folders() []cases.Case {
 		cases.Refused("pictures that cannot be read", []string{"not one example", "3 ", "bag/2.jpg", "not a picture"}, "data", "import", broken, "-o", unwritten),
 		{Name: "and no set is left behind", Try: func() error { return nothing(unwritten) }},
 		{Name: "a folder that may not be read", Try: func() error {
-			return b.without(secret, "1 example", "1 left out", "bag: ", "may not be read")
+			return b.without(secret, "1 examples of 1 pictures", "1 left out (such as bag, file: a folder that may not be read")
 		}},
 		{Name: "a folder that may not be written", Try: func() error {
 			return b.nobody(cases.BadInput, []string{filepath.Base(b.Dir), "permission denied"}, b.bring(b.good)...)
