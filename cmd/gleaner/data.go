@@ -275,8 +275,8 @@ train deals its own by the same rules (val=, fold=).`,
 			if err != nil {
 				return &badInput{err}
 			}
-			if err := split.Save(out, s, part, shares, seed); err != nil {
-				return dataError(unwritten("-o ", out, err))
+			if err := writeFile("-o ", out, func(w io.Writer) error { return split.Write(w, s, part, shares, seed) }); err != nil {
+				return dataError(err)
 			}
 			return splitText(c.OutOrStdout(), s, part, len(shares), out)
 		}}

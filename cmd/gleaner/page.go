@@ -16,6 +16,9 @@ func mayWrite(option, path string) error {
 	if st, err := os.Stat(path); err == nil && st.IsDir() {
 		return &badInput{fmt.Errorf("%s%s: is a folder, and a file is to be written", option, path)}
 	}
+	if passes(path) {
+		return nil
+	}
 	f, err := os.CreateTemp(filepath.Dir(path), ".may-write-*")
 	if err != nil {
 		return &badInput{unwritten(option, path, err)}
@@ -24,8 +27,24 @@ func mayWrite(option, path string) error {
 	return f.Close()
 }
 
+// passes tells whether a path is that of a device or a pipe, such as /dev/stdout: it is written to, and no file takes its place.
+func passes(path string) bool {
+	st, err := os.Stat(path)
+	return err == nil && !st.Mode().IsRegular() && !st.IsDir()
+}
+
 // writeFile writes a file whole or not at all. The error names it as the user did, whatever it was called meanwhile.
 func writeFile(option, path string, write func(io.Writer) error) error {
+	if passes(path) {
+		f, err := os.OpenFile(path, os.O_WRONLY, 0)
+		if err == nil {
+			err = errors.Join(write(f), f.Close())
+		}
+		if err != nil {
+			return unwritten(option, path, err)
+		}
+		return nil
+	}
 	f, err := renameio.NewPendingFile(path, renameio.WithPermissions(0o644))
 	if err != nil {
 		return unwritten(option, path, err)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -72,5 +73,25 @@ func TestSplitOfTooMany(t *testing.T) {
 	code, _, errs := gleaner(t, "data", "split", set, "--folds=100000000000000")
 	if code != exitBadInput || !strings.Contains(errs, "independent pictures, and 100000000000000 folds need at least") {
 		t.Errorf("exit code %d, %s", code, errs)
+	}
+}
+
+// TestPassesOn writes through a link to a pipe, as /dev/stdout is one, and leaves it a pipe.
+func TestPassesOn(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	path := fmt.Sprintf("/proc/self/fd/%d", w.Fd())
+	if err := mayWrite("out=", path); err != nil {
+		t.Fatal(err)
+	}
+	if err := writeFile("out=", path, func(w io.Writer) error { _, err := io.WriteString(w, "page"); return err }); err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	if b, err := io.ReadAll(r); err != nil || string(b) != "page" {
+		t.Errorf("%q, %v", b, err)
 	}
 }

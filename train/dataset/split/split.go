@@ -8,11 +8,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"slices"
-
-	"github.com/google/renameio/v2"
 
 	"gleaner/train/dataset/pack"
 )
@@ -186,17 +185,15 @@ func Key(e pack.Example) string {
 	return fmt.Sprintf("%s %g,%g,%g,%g", e.Source.Path, e.Box[0], e.Box[1], e.Box[2], e.Box[3])
 }
 
-// Save writes a split down.
-func Save(path string, s *pack.Set, part []int, shares []float64, seed uint64) error {
+// Write writes a split down, as Load reads it.
+func Write(w io.Writer, s *pack.Set, part []int, shares []float64, seed uint64) error {
 	r := Record{Set: fmt.Sprintf("%x", s.Identity), Seed: seed, Shares: shares, Parts: map[string]int{}}
 	for i, e := range s.Examples {
 		r.Parts[Key(e)] = part[i]
 	}
-	b, err := json.MarshalIndent(r, "", " ")
-	if err != nil {
-		return err
-	}
-	return renameio.WriteFile(path, b, 0o644)
+	e := json.NewEncoder(w)
+	e.SetIndent("", " ")
+	return e.Encode(r)
 }
 
 // Load reads a split of a set. A split of another set, or one that lacks an example, is an error.

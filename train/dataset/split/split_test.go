@@ -1,8 +1,11 @@
 package split
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"math"
+	"os"
 	"strings"
 	"testing"
 
@@ -114,7 +117,8 @@ func TestSaveAndLoad(t *testing.T) {
 	dir := t.TempDir()
 	s := &pack.Set{Path: "x", Examples: []pack.Example{{Class: "a"}, {Class: "b"}}}
 	s.Examples[1].Source.Path = "여기/b.jpg"
-	if err := Save(dir+"/s.json", s, []int{0, 1}, []float64{0.5, 0.5}, 3); err != nil {
+	var b bytes.Buffer
+	if err := errors.Join(Write(&b, s, []int{0, 1}, []float64{0.5, 0.5}, 3), os.WriteFile(dir+"/s.json", b.Bytes(), 0o644)); err != nil {
 		t.Fatal(err)
 	}
 	part, err := Load(dir+"/s.json", s)
