@@ -70,13 +70,15 @@ func openFolder(root string) (*Set, error) {
 	return s, nil
 }
 
-// parts are what others call the folders of a split, in which the class folders lie.
-var parts = []string{"train", "training", "val", "valid", "validation", "test", "testing"}
+// IsPart tells whether a folder, by its name, in any case, is a part of a split, as others keep them, in which the class folders lie.
+func IsPart(folder string) bool {
+	return slices.Contains([]string{"train", "training", "val", "valid", "validation", "test", "testing"}, strings.ToLower(folder))
+}
 
 // parted tells whether the folders that hold pictures are parts of a split, and some of them hold class folders: they are no classes.
 func parted(root string, all []labelled) (classes bool) {
 	for _, l := range all {
-		if !slices.Contains(parts, strings.ToLower(l.class)) {
+		if !IsPart(l.class) {
 			return false
 		}
 		classes = classes || filepath.Dir(l.path) != filepath.Join(root, l.class)

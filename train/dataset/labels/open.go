@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"golang.org/x/text/unicode/norm"
+
+	"gleaner/capture/pictures"
 )
 
 // Formats are the names that Options.Format takes.
@@ -251,7 +253,7 @@ func (t *tree) parted() bool {
 		if !ok || !isPicture(f) {
 			continue
 		}
-		if !slices.Contains([]string{"train", "training", "val", "valid", "validation", "test", "testing"}, fold(part)) {
+		if !pictures.IsPart(part) {
 			return false
 		}
 		classes = classes || strings.Contains(rest, "/")
